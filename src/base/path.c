@@ -1,0 +1,218 @@
+/* Paths. See path.h. */
+#include "base/path.h"
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/uapi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+bool path_next(const char **p, struct bytes *ret)
+{
+    const char *s = *p;
+    while (*s == '/')
+        s++;
+    const char *e = s;
+    while (*e && *e != '/')
+        e++;
+    *p = e;
+    *ret = (struct bytes){s, (size_t)(e - s)};
+    return ret->n != 0;
+}
+
+char *path_join(struct arena *a, const char *base, const char *path)
+{
+    const char *parts[2] = {path[0] == '/' ? "" : base, path};
+    char *out = arena_alloc(a, strlen(parts[0]) + strlen(path) + 3);
+    if (!out)
+        return NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct bytes c;
+        for (const char *p = parts[i]; path_next(&p, &c);) {
+            if (bytes_is(c, "."))
+                continue;
+            if (bytes_is(c, "..")) {
+                while (n && out[--n] != '/')
+                    ;
+                continue;
+            }
+            out[n++] = '/';
+            memcpy(out + n, c.p, c.n);
+            n += c.n;
+        }
+    }
+    if (n == 0)
+        out[n++] = '/';
+    out[n] = '\0';
+    return out;
+}
+
+bool path_is_below(const char *path, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    if (n == 1 && prefix[0] == '/')
+        return path[0] == '/';
+    return strncmp(path, prefix, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+size_t path_depth(const char *path)
+{
+    size_t depth = 0;
+    struct bytes c;
+    for (const char *p = path; path_next(&p, &c);)
+        depth++;
+    return depth;
+}
+
+const char *path_base(const char *path)
+{
+    const char *s = strrchr(path, '/');
+    return s ? s + 1 : path;
+}
+
+char *path_parent(struct arena *a, const char *path)
+{
+    const char *s = strrchr(path, '/');
+    return !s || s == path ? arena_strdup(a, "/") : arena_strndup(a, path, (size_t)(s - path));
+}
+
+bool path_is_normal(const char *path)
+{
+    if (path[0] != '/')
+        return false;
+    if (path[1] == '\0')
+        return true;
+    for (const char *p = path; *p;) {
+        p++;
+        size_t n = strcspn(p, "/");
+        if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+            return false;
+        p += n;
+    }
+    return true;
+}
+
+int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned resolve)
+{
+    struct uapi_open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & (O_CREAT | __O_TMPFILE)) ? mode : 0,
+        .resolve = resolve,
+    };
+    for (;;) {
+        long fd = syscall(UAPI_SYS_openat2, dirfd, path, &how, sizeof(how));
+        if (fd >= 0)
+            return (int)fd;
+        /* EAGAIN: a rename raced with a scoped look-up; the kernel asks for another try. */
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+}
+
+int path_of_fd(struct arena *a, int fd, char **ret)
+{
+    char link[64], buf[MAX_PATH_BYTES];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, buf, sizeof(buf));
+    if (n < 0)
+        return -errno;
+    if ((size_t)n >= sizeof(buf))
+        return -ENAMETOOLONG;
+    static const char deleted[] = " (deleted)";
+    const size_t dn = sizeof(deleted) - 1;
+    if ((size_t)n > dn && memcmp(buf + n - dn, deleted, dn) == 0) {
+        struct stat st;
+        /* A file may really be called so; only a missing link count tells. */
+        if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+            return -ENOENT;
+    }
+    char *p = arena_strndup(a, buf, (size_t)n);
+    if (!p)
+        return -ENOMEM;
+    *ret = p;
+    return 0;
+}
+
+int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_missing)
+{
+    char *p = path_join(a, "/", path);
+    if (!p)
+        return -ENOMEM;
+    size_t n = strlen(p), missing = 0;
+    for (;;) {
+        char saved = p[n];
+        p[n] = '\0';
+        _cleanup_fd_ int fd = path_openat2(AT_FDCWD, n ? p : "/", O_PATH, 0, 0);
+        p[n] = saved;
+        if (fd >= 0) {
+            char *real;
+            int r = path_of_fd(a, fd, &real);
+            if (r < 0)
+                return r;
+            if (missing == 0)
+                *ret = real;
+            else if (!(*ret = path_join(a, real, p + n + 1)))
+                return -ENOMEM;
+            if (ret_missing)
+                *ret_missing = missing;
+            return 0;
+        }
+        if ((fd != -ENOENT && fd != -ENOTDIR) || n == 0)
+            return fd;
+        /* A dangling symlink is not "missing": its target is what would be made. Left as named. */
+        while (n && p[--n] != '/')
+            ;
+        missing++;
+    }
+}
+
+int path_mkdirs(const char *path, unsigned mode)
+{
+    char buf[MAX_PATH_BYTES];
+    size_t n = strlen(path);
+    if (n >= sizeof(buf))
+        return -ENAMETOOLONG;
+    memcpy(buf, path, n + 1);
+    for (size_t i = 1; i <= n; i++) {
+        if (buf[i] != '/' && buf[i] != '\0')
+            continue;
+        char saved = buf[i];
+        buf[i] = '\0';
+        if (mkdir(buf, mode) < 0 && errno != EEXIST) {
+            int e = errno;
+            struct stat st;
+            if (stat(buf, &st) < 0 || !S_ISDIR(st.st_mode))
+                return -e;
+        }
+        buf[i] = saved;
+    }
+    return 0;
+}
+
+int path_read_file(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *err)
+{
+    /* O_NONBLOCK: a FIFO must not make the start wait for a writer. */
+    _cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_errno(err, -errno, "cannot read %s", show(path));
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, -errno, "cannot read %s", show(path));
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+                         "cannot read %s: it is %s, not a regular file", show(path),
+                         S_ISDIR(st.st_mode)    ? "a directory"
+                         : S_ISFIFO(st.st_mode) ? "a FIFO"
+                                                : "a special file");
+    int r = fd_read_all(fd, max, out);
+    if (r == -EFBIG)
+        return error_set(err, r, "cannot read %s: larger than %zu bytes", show(path), max);
+    return r < 0 ? error_errno(err, r, "cannot read %s", show(path)) : 0;
+}

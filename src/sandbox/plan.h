@@ -1,0 +1,121 @@
+/*
+ * The plan: everything a backend has to do, as data. Made by plan_build() from a resolved profile and a
+ * survey of the disk; printed by --explain; carried out by bundled.c, bwrap.c or landlock.c, which make
+ * no policy of their own. All paths are absolute, normalised, free of symlinks, and bytes.
+ */
+#ifndef BAWN_SANDBOX_PLAN_H
+#define BAWN_SANDBOX_PLAN_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "permissions/permissions.h"
+
+#include <sys/types.h>
+
+/* ---- the survey: what the disk says about the entries of a profile (survey.c makes it) ---- */
+
+enum file_kind { FILE_MISSING, FILE_REGULAR, FILE_DIRECTORY, FILE_SYMLINK, FILE_OTHER };
+
+struct survey_item {
+    const struct perm_entry *entry; /* the entry (or the glob) that names it */
+    const char *path;               /* canonical; of a missing one: canonical parent + rest */
+    enum file_kind kind;            /* of what stands at `path` */
+    unsigned missing;               /* how many last components do not exist */
+    bool is_link;                   /* this item is a symlink that must itself be held in place */
+    dev_t dev;
+    ino_t ino;
+    nlink_t nlink;
+};
+
+struct survey {
+    struct survey_item *items; /* every entry without glob, every match of every glob, gitdirs, nested */
+    size_t n_items;
+    struct perm_entry *extra;  /* entries the survey found by itself: gitdir, nested repositories */
+    size_t n_extra;
+    const char **warnings;
+    size_t n_warnings;
+};
+
+/* Looks at the disk. Entries' paths are resolved, globs expanded (hidden files too, symlinked
+ * directories not entered, masked directories not entered), .git files followed, nested repositories
+ * found. In A. */
+int survey_take(struct arena *a, const struct config *config, const struct profile *profile,
+                struct survey *ret, struct error *err);
+
+/* ---- the plan ---- */
+
+enum mount_op {
+    MOUNT_BIND,    /* the host's PATH at PATH, read-only or writable, with all that is mounted below */
+    MOUNT_MASK,    /* nothing readable at PATH; is_dir tells the kind. reopened: something below is bound */
+    MOUNT_MISSING, /* PATH does not exist and must not be created: placeholder, then an empty read-only dir */
+    MOUNT_TMPFS,   /* a fresh writable tmpfs (private /tmp) */
+    MOUNT_PROC,
+    MOUNT_DEV,
+};
+
+struct plan_mount {
+    enum mount_op op;
+    const char *path;
+    bool write;    /* MOUNT_BIND */
+    bool is_dir;
+    bool reopened; /* MOUNT_MASK of a directory with a bind below it */
+    dev_t dev;     /* as surveyed; 0,0 = not checked */
+    ino_t ino;
+    const struct perm_entry *entry; /* the reason; NULL for the sandbox's own (/proc, /dev) */
+};
+
+enum {
+    FILTER_NETWORK_OFF = 1u << 0,  /* sockets only AF_UNIX; connect goes to the supervisor */
+    FILTER_ALLOW_PTRACE = 1u << 1,
+    FILTER_ALLOW_USERNS = 1u << 2,
+    FILTER_LOG = 1u << 3,          /* what is refused goes to the supervisor first (--log-denials) */
+    FILTER_WATCH_OPEN = 1u << 4,   /* opens are judged: files that come to match a glob later */
+    FILTER_WATCH_RENAME = 1u << 5, /* renames are judged: guarded parents exist */
+    FILTER_VARIANTS = 1u << 6,
+};
+
+struct plan {
+    enum backend backend; /* never BACKEND_AUTO */
+    const char *backend_reason;
+    const struct profile *profile;
+    const struct config *config;
+    const char *workspace;
+    const char *cwd; /* of the command */
+
+    bool root_is_host;         /* else the root is an empty read-only tmpfs with what is bound */
+    struct plan_mount *mounts; /* in order: a parent before what lies in it */
+    size_t n_mounts;
+    const char **guarded; /* directories that may not be renamed or replaced */
+    size_t n_guarded;
+
+    enum network_mode network;
+    unsigned filter; /* FILTER_* */
+    bool nested_userns;
+    const char **env; /* "NAME=VALUE", complete */
+    size_t n_env;
+    const char **env_removed; /* names */
+    size_t n_env_removed;
+    const char **env_set; /* "NAME=VALUE" that the sandbox adds */
+    size_t n_env_set;
+    const char **warnings;
+    size_t n_warnings;
+};
+
+struct plan_input {
+    const struct config *config;
+    const struct profile *profile;
+    const struct survey *survey;
+    const char *workspace, *cwd;
+    const char *const *environ; /* bawn's own, NULL-terminated */
+    bool log_denials;
+};
+
+/* Pure. */
+int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret, struct error *err);
+/* --explain: words, or the JSON of spec 0.3. */
+void plan_print(const struct plan *plan, struct strbuf *out);
+void plan_json(const struct plan *plan, struct json *j);
+
+#endif
