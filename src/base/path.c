@@ -103,7 +103,7 @@ int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned
 {
     struct uapi_open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-        .mode = (flags & (O_CREAT | __O_TMPFILE)) ? mode : 0,
+        .mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
         .resolve = resolve,
     };
     for (;;) {

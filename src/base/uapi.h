@@ -24,6 +24,21 @@
 #define UAPI_SYS_landlock_add_rule       445
 #define UAPI_SYS_landlock_restrict_self  446
 
+/* statx(2): the fields up to stx_mnt_id; libc's own structure is not in every libc we build with. */
+struct uapi_statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, pad;
+    uint64_t ino, size, blocks, attributes_mask;
+    uint64_t times[8]; /* access, birth, change, modification: 16 bytes each */
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t mnt_id;
+    uint64_t rest[13];
+};
+_Static_assert(sizeof(struct uapi_statx) == 256, "statx(2): 256 bytes");
+#define UAPI_STATX_MNT_ID 0x1000u
+
 /* openat2(2) */
 struct uapi_open_how {
     uint64_t flags, mode, resolve;

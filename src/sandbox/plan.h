@@ -53,6 +53,7 @@ enum mount_op {
     MOUNT_TMPFS,   /* a fresh writable tmpfs (private /tmp) */
     MOUNT_PROC,
     MOUNT_DEV,
+    MOUNT_DEVICE,  /* a device node (or a directory of them) of the host; skipped when missing */
 };
 
 struct plan_mount {
@@ -67,24 +68,27 @@ struct plan_mount {
 };
 
 enum {
-    FILTER_NETWORK_OFF = 1u << 0,  /* sockets only AF_UNIX; connect goes to the supervisor */
+    FILTER_NETWORK_OFF = 1u << 0,  /* no way out by socket; connect goes to the supervisor */
     FILTER_ALLOW_PTRACE = 1u << 1,
     FILTER_ALLOW_USERNS = 1u << 2,
     FILTER_LOG = 1u << 3,          /* what is refused goes to the supervisor first (--log-denials) */
     FILTER_WATCH_OPEN = 1u << 4,   /* opens are judged: files that come to match a glob later */
     FILTER_WATCH_RENAME = 1u << 5, /* renames are judged: guarded parents exist */
-    FILTER_VARIANTS = 1u << 6,
+    FILTER_NO_NETNS = 1u << 6,     /* no network namespace (landlock): AF_INET is refused too */
+    FILTER_VARIANTS = 1u << 7,
 };
 
 struct plan {
     enum backend backend; /* never BACKEND_AUTO */
     const char *backend_reason;
-    const struct profile *profile;
+    const struct profile *profile; /* with what the survey found appended */
     const struct config *config;
     const char *workspace;
     const char *cwd; /* of the command */
+    const char *bwrap_path; /* of BACKEND_BWRAP */
 
     bool root_is_host;         /* else the root is an empty read-only tmpfs with what is bound */
+    bool root_write;           /* with root_is_host: "/" itself is writable (`:root = "write"`) */
     struct plan_mount *mounts; /* in order: a parent before what lies in it */
     size_t n_mounts;
     const char **guarded; /* directories that may not be renamed or replaced */
@@ -103,12 +107,22 @@ struct plan {
     size_t n_warnings;
 };
 
+/* What is known of the bwrap backend before the plan is made (probe.c finds out). */
+struct bwrap_facts {
+    const char *path; /* the first on PATH that is fit, or NULL */
+    const char *why;  /* why none is fit, for --explain */
+};
+
+/* Past so many mounts bwrap's own cost, which grows with the square of them, is felt. */
+#define PLAN_BWRAP_MOUNTS 64
+
 struct plan_input {
     const struct config *config;
     const struct profile *profile;
     const struct survey *survey;
     const char *workspace, *cwd;
     const char *const *environ; /* bawn's own, NULL-terminated */
+    struct bwrap_facts bwrap;
     bool log_denials;
 };
 

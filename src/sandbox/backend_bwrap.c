@@ -1,0 +1,200 @@
+/*
+ * The bwrap backend: the plan as a command line for bubblewrap, which makes namespaces and mounts and
+ * then starts bawn's own init (stage.c) as pid 1. bwrap finds its paths by name; init looks every one
+ * up again before the command starts, so a link swapped in between ends the start instead of moving a
+ * wall. The arguments travel through a memfd (`--args`): no limit on their length, and nobody's `ps`
+ * shows them. Which bwrap is fit is probe.c's business.
+ */
+#include "sandbox/backend.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "sandbox/stage.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+static void word(struct strbuf *b, const char *s)
+{
+    strbuf_put(b, s, strlen(s) + 1);
+}
+
+static void words(struct strbuf *b, const char *a, const char *c)
+{
+    word(b, a);
+    word(b, c);
+}
+
+static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, struct error *err)
+{
+    char number[16];
+    switch (m->op) {
+    case MOUNT_BIND:
+        words(b, m->write ? "--bind" : "--ro-bind", m->path);
+        word(b, m->path);
+        return 0;
+    case MOUNT_MASK:
+        if (m->is_dir) {
+            words(b, "--perms", m->reopened ? "0111" : "0000");
+            words(b, "--tmpfs", m->path);
+            if (!m->reopened)
+                words(b, "--remount-ro", m->path);
+            return 0;
+        }
+        (void)snprintf(number, sizeof(number), "%d", empty);
+        words(b, "--perms", "0000");
+        words(b, "--ro-bind-data", number);
+        word(b, m->path);
+        return 0;
+    case MOUNT_MISSING:
+        words(b, "--perms", "0555");
+        words(b, "--tmpfs", m->path);
+        words(b, "--remount-ro", m->path);
+        return 0;
+    case MOUNT_TMPFS:
+        words(b, "--perms", "1777");
+        words(b, "--tmpfs", m->path);
+        return 0;
+    case MOUNT_PROC:
+        words(b, "--proc", m->path);
+        return 0;
+    case MOUNT_DEV:
+        words(b, "--dev", m->path);
+        return 0;
+    case MOUNT_DEVICE:
+        words(b, "--dev-bind-try", m->path);
+        word(b, m->path);
+        return 0;
+    }
+    return error_set(err, -EINVAL, "bwrap cannot do what the plan asks for");
+}
+
+static bool is_symlink(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* The files that masks of regular files are made of: bwrap reads each to its end, one a mask. */
+static int empty_file(struct error *err)
+{
+    int fd = memfd_create("bawn-mask", 0);
+    return fd < 0 ? error_errno(err, -errno, "cannot make a mask") : fd;
+}
+
+static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, size_t cap,
+                          size_t *n_fds, struct error *err)
+{
+    const struct plan *p = l->plan;
+    static const char *const always[] = {"--unshare-user", "--unshare-ipc",  "--unshare-pid",
+                                         "--unshare-uts",  "--unshare-cgroup-try", "--die-with-parent",
+                                         "--as-pid-1"};
+    for (size_t i = 0; i < ARRAY_LEN(always); i++)
+        word(b, always[i]);
+    if (p->network != NETWORK_OPEN)
+        word(b, "--unshare-net");
+    if (!p->nested_userns)
+        word(b, "--disable-userns");
+    if (p->root_is_host) {
+        words(b, p->root_write ? "--bind" : "--ro-bind", "/");
+        word(b, "/");
+    }
+    for (size_t i = 0; i < p->n_mounts; i++) {
+        const struct plan_mount *m = &p->mounts[i];
+        if (m->op == MOUNT_BIND && is_symlink(m->path)) {
+            error_set(err, -ENOTSUP, "bwrap cannot hold the link %s in place", show(m->path));
+            error_hint(err, "sandbox_backend = \"bundled\"");
+            return -ENOTSUP;
+        }
+        int empty = -1;
+        if (m->op == MOUNT_MASK && !m->is_dir) {
+            if (*n_fds == cap) {
+                error_set(err, -E2BIG, "more than %zu masked files are too many for bwrap", cap);
+                error_hint(err, "sandbox_backend = \"bundled\"");
+                return -E2BIG;
+            }
+            empty = empty_file(err);
+            if (empty < 0)
+                return empty;
+            fds[(*n_fds)++] = empty;
+        }
+        int r = put_mount(b, m, empty, err);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < p->n_mounts; i++)
+        if (p->mounts[i].op == MOUNT_MASK && p->mounts[i].reopened)
+            words(b, "--remount-ro", p->mounts[i].path);
+    if (!p->root_is_host)
+        words(b, "--remount-ro", "/");
+    return strbuf_failed(b) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static int arguments_file(const struct strbuf *b, struct error *err)
+{
+    _cleanup_fd_ int fd = memfd_create("bawn-args", 0);
+    int r = fd < 0 ? -errno : fd_write_all(fd, b->p, b->n);
+    if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    return r < 0 ? error_errno(err, r, "cannot write bwrap's arguments") : steal_fd(&fd);
+}
+
+static _noreturn_ void bwrap_child(struct launch *l, int args, int stage, int self)
+{
+    char a[16], s[16], c[16], w[16], exe[64];
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        _exit(125);
+    (void)snprintf(a, sizeof(a), "%d", args);
+    (void)snprintf(s, sizeof(s), "%d", stage);
+    (void)snprintf(c, sizeof(c), "%d", l->control[1]);
+    (void)snprintf(w, sizeof(w), "%d", l->work[1]);
+    (void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", self);
+    (void)fd_set_cloexec(l->control[1], false);
+    (void)fd_set_cloexec(l->work[1], false);
+    (void)sigprocmask(SIG_SETMASK, &l->old_mask, NULL);
+    char bwrap[] = "bwrap", arg_args[] = "--args", dashes[] = "--", hidden[] = STAGE_COMMAND;
+    char *argv[] = {bwrap, arg_args, a, dashes, exe, hidden, s, c, w, NULL};
+    /* Nothing of the caller's environment reaches bwrap: no loader variable, no locale. */
+    char path[] = "PATH=/usr/bin:/bin";
+    char *env[] = {path, NULL};
+    (void)execve(l->plan->bwrap_path, argv, env);
+    init_fail(l, -errno, "cannot start %s", show(l->plan->bwrap_path));
+}
+
+int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
+{
+    int fds[PLAN_BWRAP_MOUNTS * 4];
+    size_t n_fds = 0;
+    if (!l->plan->bwrap_path) {
+        error_set(err, -ENOENT, "no bwrap that is fit was found: %s", l->plan->backend_reason);
+        error_hint(err, "install bubblewrap 0.12 or later, or sandbox_backend = \"bundled\"");
+        return -ENOENT;
+    }
+    _cleanup_strbuf_ struct strbuf b = {0};
+    _cleanup_fd_ int self = open("/proc/self/exe", O_PATH);
+    int r = self < 0 ? error_errno(err, -errno, "cannot open bawn's own program")
+                     : make_arguments(l, &b, fds, ARRAY_LEN(fds), &n_fds, err);
+    _cleanup_fd_ int args = r < 0 ? -1 : arguments_file(&b, err);
+    _cleanup_fd_ int stage = args < 0 ? -1 : stage_write(l, err);
+    if (r == 0)
+        r = args < 0 ? args : stage < 0 ? stage : 0;
+    int pidfd = -1;
+    pid_t pid = r < 0 ? r : sys_clone3(0, &pidfd);
+    if (pid == 0)
+        bwrap_child(l, args, stage, self);
+    for (size_t i = 0; i < n_fds; i++)
+        fd_close(fds[i]);
+    if (r < 0)
+        return r;
+    if (pid < 0)
+        return error_errno(err, pid, "cannot start bwrap");
+    *ret_pid = pid;
+    *ret_pidfd = pidfd;
+    return 0;
+}

@@ -1,0 +1,297 @@
+/*
+ * Refusals: collected, written down, summed up. See denials.h. The list is bounded; what repeats is
+ * counted, what is beyond the bound is counted too and said.
+ */
+#include "sandbox/denials.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DENIALS_MAX 1000
+#define SUMMARY_MAX 20
+#define RECORD_MAX_BYTES (4 * 1024 * 1024)
+
+static char *copy(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *p = mem_alloc(n);
+    if (p)
+        memcpy(p, s, n);
+    return p;
+}
+
+static const char *kind_word(enum denial_kind k)
+{
+    static const char *const words[] = {"file", "socket", "syscall", "limit"};
+    return words[k];
+}
+
+static void put_rule(struct strbuf *b, const struct denial *d)
+{
+    const struct perm_entry *e = d->entry;
+    if (!e) {
+        strbuf_puts(b, d->rule ? d->rule : "nothing in the profile names it");
+        return;
+    }
+    strbuf_puts(b, e->written ? e->written : e->path);
+    strbuf_printf(b, " = \"%s\"", access_word(e->access));
+    if (e->origin.file)
+        strbuf_printf(b, " (%s:%u)", e->origin.file, e->origin.line);
+    else if (e->origin.layer)
+        strbuf_printf(b, " (%s)", e->origin.layer);
+}
+
+static void put_event(struct json *j, const struct denial *d, const char *time)
+{
+    static const char *const subject[] = {"path", "host", "syscall", "limit"};
+    _cleanup_strbuf_ struct strbuf rule = {0};
+    put_rule(&rule, d);
+    json_object(j);
+    json_kv_string(j, "event", "denied");
+    if (time)
+        json_kv_string(j, "time", time);
+    json_kv_string(j, "kind", kind_word(d->kind));
+    json_kv_string(j, subject[d->kind], d->what);
+    if (d->kind == DENIAL_FILE)
+        json_kv_string(j, "access", access_word(d->access));
+    json_kv_string(j, "rule", strbuf_text(&rule));
+    if (d->entry) {
+        json_kv_string(j, "file", d->entry->origin.file);
+        json_kv_int(j, "line", d->entry->origin.line);
+    }
+    json_kv_string(j, "hint", d->hint);
+    json_key(j, "process");
+    json_object(j);
+    json_kv_int(j, "pid", d->pid);
+    json_kv_string(j, "exe", d->exe);
+    json_end_object(j);
+    if (time)
+        json_kv_int(j, "count", (int64_t)d->count);
+    json_end_object(j);
+}
+
+static void tell_status(struct denials *d, const struct denial *one)
+{
+    if (d->status_fd < 0)
+        return;
+    _cleanup_strbuf_ struct strbuf b = {0};
+    struct json j;
+    json_begin(&j, &b);
+    put_event(&j, one, NULL);
+    strbuf_putc(&b, '\n');
+    if (json_ok(&j))
+        (void)fd_write_all(d->status_fd, b.p, b.n);
+}
+
+static void add(struct denials *d, const struct denial *one, const char *what, const char *hint,
+                const char *exe)
+{
+    vec_foreach (k, &d->list) {
+        if (k->kind == one->kind && k->access == one->access && str_eq(k->what, what)) {
+            k->count++;
+            return;
+        }
+    }
+    struct denial *slot = d->list.n < DENIALS_MAX ? vec_push(&d->list) : NULL;
+    if (!slot) {
+        d->more++;
+        return;
+    }
+    *slot = *one;
+    slot->count = 1;
+    slot->what = copy(what);
+    slot->hint = copy(hint ? hint : "");
+    slot->exe = copy(exe ? exe : "");
+    if (!slot->what || !slot->hint || !slot->exe) {
+        mem_free(slot->what);
+        mem_free(slot->hint);
+        mem_free(slot->exe);
+        d->list.n--;
+        d->more++;
+        return;
+    }
+    tell_status(d, slot);
+}
+
+/* A TOML basic string of PATH. */
+static void put_toml_string(struct strbuf *b, const char *s)
+{
+    strbuf_putc(b, '"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            strbuf_putc(b, '\\');
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            strbuf_printf(b, "\\u%04x", (unsigned char)*s);
+        else
+            strbuf_putc(b, *s);
+    }
+    strbuf_putc(b, '"');
+}
+
+void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid, const char *exe)
+{
+    const struct profile *p = d->plan->profile;
+    struct permission perm = permissions_check(p, path);
+    struct denial one = {.kind = DENIAL_FILE, .access = wanted, .entry = perm.entry, .pid = pid};
+    _cleanup_strbuf_ struct strbuf hint = {0};
+    bool custom = p->name && p->name[0] != ':';
+    if (perm.why == WHY_PROTECTED || perm.why == WHY_MASKED || custom) {
+        strbuf_printf(&hint, "[permissions.%s.filesystem]  ", custom ? p->name : "NAME");
+        put_toml_string(&hint, path);
+        strbuf_printf(&hint, " = \"%s\"", access_word(wanted));
+        if (!custom)
+            strbuf_printf(&hint, "  with extends = \"%s\", chosen by -P NAME", p->name ? p->name : ":workspace");
+    } else if (p->mode && str_eq(p->mode, "read-only")) {
+        strbuf_puts(&hint, path_is_below(path, d->plan->workspace) ? "--sandbox workspace-write" : "--sandbox workspace-write --add-dir ");
+        if (!path_is_below(path, d->plan->workspace)) {
+            char dir[PATH_MAX];
+            const char *slash = strrchr(path, '/');
+            size_t n = slash && slash != path ? (size_t)(slash - path) : 1;
+            memcpy(dir, path, MIN_OF(n, sizeof(dir) - 1));
+            dir[MIN_OF(n, sizeof(dir) - 1)] = '\0';
+            strbuf_puts(&hint, dir);
+        }
+    } else {
+        char dir[PATH_MAX];
+        const char *slash = strrchr(path, '/');
+        size_t n = slash && slash != path ? (size_t)(slash - path) : 1;
+        memcpy(dir, path, MIN_OF(n, sizeof(dir) - 1));
+        dir[MIN_OF(n, sizeof(dir) - 1)] = '\0';
+        strbuf_puts(&hint, "sandbox_workspace_write.writable_roots = [");
+        put_toml_string(&hint, dir);
+        strbuf_puts(&hint, "]");
+    }
+    add(d, &one, path, strbuf_text(&hint), exe);
+}
+
+void denials_socket(struct denials *d, const char *address, const char *rule, const char *hint,
+                    pid_t pid, const char *exe)
+{
+    struct denial one = {.kind = DENIAL_SOCKET, .rule = rule, .pid = pid};
+    add(d, &one, address, hint, exe);
+}
+
+void denials_syscall(struct denials *d, const char *name, const char *rule, const char *hint,
+                     pid_t pid, const char *exe)
+{
+    struct denial one = {.kind = DENIAL_SYSCALL, .rule = rule, .pid = pid};
+    add(d, &one, name, hint, exe);
+}
+
+void denials_limit(struct denials *d, const char *name, const char *hint)
+{
+    struct denial one = {.kind = DENIAL_LIMIT, .rule = "[limits]"};
+    add(d, &one, name, hint, NULL);
+}
+
+/* ---- the end ---- */
+
+/* Appends to STATE_DIR/denials.jsonl; a file that has grown past the bound starts anew. */
+static void write_record(struct denials *d, const char *state_dir)
+{
+    if (!state_dir || d->list.n == 0)
+        return;
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/denials.jsonl", state_dir);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return;
+    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        return;
+    if (flock(fd, LOCK_EX) == 0 && st.st_size > RECORD_MAX_BYTES)
+        (void)!ftruncate(fd, 0);
+    char when[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    _cleanup_strbuf_ struct strbuf b = {0};
+    vec_foreach (one, &d->list) {
+        struct json j;
+        json_begin(&j, &b);
+        put_event(&j, one, when);
+        strbuf_putc(&b, '\n');
+    }
+    if (!strbuf_failed(&b))
+        (void)fd_write_all(fd, b.p, b.n);
+}
+
+static void put_line(struct strbuf *b, const struct denial *one)
+{
+    static const char *const verbs[] = {"", "connect to ", "call ", "limit "};
+    strbuf_puts(b, "bawn:   ");
+    if (one->kind == DENIAL_FILE)
+        strbuf_puts(b, one->access == ACCESS_WRITE ? "write " : "read ");
+    else
+        strbuf_puts(b, verbs[one->kind]);
+    strbuf_put_printable(b, one->what, strlen(one->what));
+    if (one->count > 1)
+        strbuf_printf(b, " (%lu times)", one->count);
+    if (one->exe[0]) {
+        const char *base = strrchr(one->exe, '/');
+        strbuf_puts(b, " by ");
+        strbuf_put_printable(b, base ? base + 1 : one->exe, strlen(base ? base + 1 : one->exe));
+        strbuf_printf(b, "[%d]", (int)one->pid);
+    }
+    strbuf_puts(b, "\nbawn:     refused by ");
+    _cleanup_strbuf_ struct strbuf rule = {0};
+    put_rule(&rule, one);
+    strbuf_put_printable(b, strbuf_text(&rule), rule.n);
+    if (one->hint[0]) {
+        strbuf_puts(b, "\nbawn:     allowed by  ");
+        strbuf_put_printable(b, one->hint, strlen(one->hint));
+    }
+    strbuf_putc(b, '\n');
+}
+
+void denials_report(struct denials *d, const struct run_options *options, int status)
+{
+    (void)status;
+    write_record(d, options->state_dir);
+    if (options->quiet)
+        return;
+    _cleanup_strbuf_ struct strbuf b = {0};
+    if (options->json) {
+        vec_foreach (one, &d->list) {
+            struct json j;
+            json_begin(&j, &b);
+            put_event(&j, one, NULL);
+            strbuf_putc(&b, '\n');
+        }
+    } else {
+        unsigned long total = d->more;
+        vec_foreach (one, &d->list)
+            total += one->count;
+        if (d->list.n == 0 && d->more == 0)
+            strbuf_puts(&b, "bawn: nothing was refused\n");
+        else
+            strbuf_printf(&b, "bawn: %lu refused (%zu different):\n", total, d->list.n + d->more);
+        for (size_t i = 0; i < d->list.n && i < SUMMARY_MAX; i++)
+            put_line(&b, &d->list.v[i]);
+        if (d->list.n > SUMMARY_MAX)
+            strbuf_printf(&b, "bawn:   and %zu more: `bawn denials`\n", d->list.n - SUMMARY_MAX);
+    }
+    if (!strbuf_failed(&b) && b.n)
+        (void)fd_write_all(2, b.p, b.n);
+}
+
+void denials_release(struct denials *d)
+{
+    vec_foreach (one, &d->list) {
+        mem_free(one->what);
+        mem_free(one->hint);
+        mem_free(one->exe);
+    }
+    vec_release(&d->list);
+}

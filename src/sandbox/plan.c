@@ -1,0 +1,545 @@
+/*
+ * From a profile and a survey to a plan. Pure: everything the disk or the environment has to say is in
+ * the input.
+ *
+ * The survey's items are walked in the order of their paths, parents first, with the state that the
+ * mounts so far give to a path (nothing there, read-only, writable, masked). permissions_check() says
+ * what the path should be; where the two differ a mount is added. So the plan holds no mount that
+ * changes nothing, and one look at the list tells what the command sees.
+ */
+#include "sandbox/plan.h"
+
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/vec.h"
+#include "sandbox/environment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum state { STATE_ABSENT, STATE_READ, STATE_WRITE, STATE_MASKED };
+
+struct level { /* a mount of the plan that holds for what lies below it */
+    const char *path;
+    enum state state;
+    size_t index; /* of the mount; SIZE_MAX for the root */
+};
+
+typedef VEC(struct plan_mount) mount_vec;
+typedef VEC(const char *) string_vec;
+
+struct builder {
+    struct arena *a;
+    const struct plan_input *in;
+    struct plan *plan;
+    mount_vec mounts;
+    string_vec warnings, guarded;
+    VEC(struct level) levels;
+    bool failed;
+};
+
+/* ---- order ---- */
+
+/* By path, '/' before every other byte, so that what lies below a directory follows it at once. */
+static int compare_paths(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        unsigned char x = (unsigned char)*a, y = (unsigned char)*b;
+        if (x != y)
+            return (x == '/' ? 1 : x == 0 ? 0 : x + 1) - (y == '/' ? 1 : y == 0 ? 0 : y + 1);
+        if (x == 0)
+            return 0;
+    }
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct survey_item *const *x = a, *const *y = b;
+    int c = compare_paths((*x)->path, (*y)->path);
+    if (c)
+        return c;
+    /* Of two alike: what exists first, then in the order of the survey, for a stable plan. */
+    if ((*x)->missing != (*y)->missing)
+        return (*x)->missing ? 1 : -1;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static int compare_mounts(const void *a, const void *b)
+{
+    const struct plan_mount *x = a, *y = b;
+    return compare_paths(x->path, y->path);
+}
+
+/* ---- state ---- */
+
+static struct level *level_of(struct builder *b, const char *path)
+{
+    while (b->levels.n > 1 && !path_is_below(path, b->levels.v[b->levels.n - 1].path))
+        b->levels.n--;
+    return &b->levels.v[b->levels.n - 1];
+}
+
+static struct plan_mount *add_mount(struct builder *b, enum mount_op op, const char *path)
+{
+    struct plan_mount *m = vec_push_max(&b->mounts, MAX_PLAN_MOUNTS);
+    if (!m) {
+        b->failed = true;
+        return NULL;
+    }
+    *m = (struct plan_mount){.op = op, .path = path};
+    return m;
+}
+
+static void enter_level(struct builder *b, const char *path, enum state state)
+{
+    struct level *l = vec_push(&b->levels);
+    if (!l) {
+        b->failed = true;
+        return;
+    }
+    *l = (struct level){.path = path, .state = state, .index = b->mounts.n - 1};
+}
+
+static void warn(struct builder *b, const char *text)
+{
+    const char **w = vec_push(&b->warnings);
+    if (w)
+        *w = text;
+    else
+        b->failed = true;
+}
+
+/* ---- one item ---- */
+
+static void add_missing(struct builder *b, const struct survey_item *item, const struct level *under,
+                        const struct perm_entry *entry)
+{
+    /* Where nothing can be created, nothing has to be held. */
+    if (under->state != STATE_WRITE)
+        return;
+    /* The first component that does not exist is what is held. */
+    char *path = arena_strdup(b->a, item->path);
+    if (!path) {
+        b->failed = true;
+        return;
+    }
+    for (unsigned i = 1; i < item->missing; i++) {
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path)
+            return;
+        *slash = '\0';
+    }
+    if (b->mounts.n && strcmp(b->mounts.v[b->mounts.n - 1].path, path) == 0)
+        return;
+    struct plan_mount *m = add_mount(b, MOUNT_MISSING, path);
+    if (!m)
+        return;
+    m->is_dir = true;
+    m->entry = entry;
+    enter_level(b, path, STATE_READ);
+}
+
+static void add_item(struct builder *b, const struct survey_item *item)
+{
+    const struct profile *profile = b->plan->profile;
+    struct level *under = level_of(b, item->path);
+    struct permission want = permissions_check(profile, item->path);
+    const struct perm_entry *entry = want.entry ? want.entry : item->entry;
+    if (item->kind == FILE_MISSING || item->missing) {
+        if (want.access != ACCESS_WRITE && !(item->entry && item->entry->if_exists))
+            add_missing(b, item, under, entry);
+        return;
+    }
+    enum state state = want.access == ACCESS_WRITE  ? STATE_WRITE
+                       : want.access == ACCESS_READ ? STATE_READ
+                                                    : STATE_MASKED;
+    /* A link that an entry names is held even where nothing about access changes. */
+    bool hold = item->is_link && under->state == STATE_WRITE;
+    if (state == under->state && !hold)
+        return;
+    if (state == STATE_MASKED && under->state == STATE_ABSENT)
+        return;
+    if (strcmp(item->path, "/") == 0)
+        return;
+    bool is_dir = item->kind == FILE_DIRECTORY;
+    if (state == STATE_MASKED) {
+        struct plan_mount *m = add_mount(b, MOUNT_MASK, item->path);
+        if (!m)
+            return;
+        m->is_dir = is_dir;
+        m->entry = entry;
+        m->dev = item->dev;
+        m->ino = item->ino;
+    } else {
+        /* Opened again below a mask: the mask must let it through. */
+        for (size_t i = b->levels.n; i-- > 1;)
+            if (b->levels.v[i].state == STATE_MASKED)
+                b->mounts.v[b->levels.v[i].index].reopened = true;
+        struct plan_mount *m = add_mount(b, MOUNT_BIND, item->path);
+        if (!m)
+            return;
+        m->write = state == STATE_WRITE && !item->is_link;
+        m->is_dir = is_dir;
+        m->entry = entry;
+        m->dev = item->dev;
+        m->ino = item->ino;
+    }
+    if (is_dir)
+        enter_level(b, item->path, state);
+}
+
+/* ---- directories that may not be renamed away ---- */
+
+static int compare_strings(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+/* The writable mount PATH lies in, not PATH itself; NULL when there is none. */
+static const struct plan_mount *writable_above(const struct builder *b, const char *path)
+{
+    const struct plan_mount *found = NULL;
+    for (const struct plan_mount *m = b->mounts.v; m && m < b->mounts.v + b->mounts.n; m++)
+        if (m->op == MOUNT_BIND && m->write && m->is_dir && strcmp(m->path, path) != 0 &&
+            path_is_below(path, m->path))
+            found = m;
+    return found;
+}
+
+static void guard_parents(struct builder *b, const char *path)
+{
+    const struct plan_mount *above = writable_above(b, path);
+    size_t least = above ? strlen(above->path) : b->plan->root_write ? 1 : SIZE_MAX;
+    size_t n = strlen(path);
+    while (n && least != SIZE_MAX) {
+        while (n && path[--n] != '/')
+            ;
+        if (n <= least)
+            return;
+        const char **g = vec_push(&b->guarded);
+        char *dir = arena_strndup(b->a, path, n);
+        if (!g || !dir) {
+            b->failed = true;
+            return;
+        }
+        *g = dir;
+    }
+}
+
+static void guard(struct builder *b)
+{
+    const struct survey *s = b->in->survey;
+    for (size_t i = 0; i < s->n_items; i++) {
+        const struct perm_entry *e = s->items[i].entry;
+        if (!e || e->glob || e->kind == ENTRY_NESTED || e->kind == ENTRY_BASE)
+            continue;
+        guard_parents(b, s->items[i].path);
+    }
+    if (b->guarded.n == 0)
+        return;
+    qsort(b->guarded.v, b->guarded.n, sizeof(b->guarded.v[0]), compare_strings);
+    size_t n = 1;
+    for (size_t i = 1; i < b->guarded.n; i++)
+        if (strcmp(b->guarded.v[i], b->guarded.v[n - 1]) != 0)
+            b->guarded.v[n++] = b->guarded.v[i];
+    b->guarded.n = n;
+}
+
+/* ---- what the sandbox brings itself ---- */
+
+static const struct {
+    const char *name;
+    const char *paths[6];
+} device_sets[] = {
+    {"gpu", {"/dev/dri", "/dev/kfd", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-modeset"}},
+    {"kvm", {"/dev/kvm"}},
+    {"fuse", {"/dev/fuse"}},
+    {"tun", {"/dev/net/tun"}},
+    {"sound", {"/dev/snd"}},
+};
+
+static void add_device(struct builder *b, const char *path)
+{
+    struct plan_mount *m = add_mount(b, MOUNT_DEVICE, path);
+    if (m) {
+        m->write = true;
+        m->is_dir = strcmp(path, "/dev/dri") == 0 || strcmp(path, "/dev/snd") == 0;
+    }
+}
+
+static void add_devices(struct builder *b)
+{
+    const struct string_list *list = &b->in->config->devices;
+    for (size_t i = 0; i < list->n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(device_sets); k++) {
+            if (strcmp(device_sets[k].name, list->v[i]) != 0)
+                continue;
+            known = true;
+            for (size_t p = 0; p < ARRAY_LEN(device_sets[k].paths) && device_sets[k].paths[p]; p++)
+                add_device(b, device_sets[k].paths[p]);
+        }
+        if (!known && path_is_normal(list->v[i]) && path_is_below(list->v[i], "/dev")) {
+            add_device(b, list->v[i]);
+        } else if (!known) {
+            char *text = arena_printf(b->a, "devices: %s is neither a known set nor a path in /dev; ignored",
+                                      show(list->v[i]));
+            if (text)
+                warn(b, text);
+        }
+    }
+}
+
+static void add_own(struct builder *b)
+{
+    add_mount(b, MOUNT_PROC, "/proc");
+    add_mount(b, MOUNT_DEV, "/dev");
+    add_devices(b);
+    if (b->in->config->private_tmp) {
+        struct plan_mount *m = add_mount(b, MOUNT_TMPFS, "/tmp");
+        if (m)
+            m->is_dir = m->write = true;
+    }
+    if (b->plan->root_write) {
+        struct plan_mount *m = add_mount(b, MOUNT_BIND, "/sys");
+        if (m)
+            m->is_dir = true;
+    }
+}
+
+/* ---- the parts ---- */
+
+/* Does ENTRY itself answer for the path the survey found for it? Not where a link led elsewhere. */
+static bool names_path(const struct perm_entry *e, const char *path)
+{
+    if (!e->glob)
+        return strcmp(e->path, path) == 0;
+    if (!path_is_below(path, e->path))
+        return false;
+    const char *rel = path + strlen(e->path);
+    while (*rel == '/')
+        rel++;
+    return glob_match_prefix(e->glob, rel) != 0;
+}
+
+/* The profile with what the survey found: one list that permissions_check() answers from. Where an
+ * entry's path led through a link, the entry holds for the place behind it as well. */
+static const struct profile *extended(struct builder *b)
+{
+    const struct profile *p = b->in->profile;
+    const struct survey *s = b->in->survey;
+    struct profile *q = arena_alloc(b->a, sizeof(*q));
+    VEC(struct perm_entry) led = {0};
+    for (size_t i = 0; q && i < s->n_items; i++) {
+        const struct survey_item *item = &s->items[i];
+        if (!item->entry || names_path(item->entry, item->path))
+            continue;
+        struct perm_entry *e = vec_push(&led);
+        if (!e) {
+            q = NULL;
+            break;
+        }
+        *e = *item->entry;
+        e->path = item->path;
+        e->glob = NULL;
+    }
+    size_t n = p->n_entries + s->n_extra + led.n;
+    struct perm_entry *all = q ? arena_alloc(b->a, (n + 1) * sizeof(*all)) : NULL;
+    if (all) {
+        *q = *p;
+        /* The profile's own entries come last: of two alike the later one is reported. */
+        if (led.n)
+            memcpy(all, led.v, led.n * sizeof(*all));
+        if (s->n_extra)
+            memcpy(all + led.n, s->extra, s->n_extra * sizeof(*all));
+        if (p->n_entries)
+            memcpy(all + led.n + s->n_extra, p->entries, p->n_entries * sizeof(*all));
+        q->entries = all;
+        q->n_entries = n;
+    }
+    vec_release(&led);
+    return all ? q : NULL;
+}
+
+static void build_mounts(struct builder *b)
+{
+    const struct survey *s = b->in->survey;
+    const struct survey_item **order = arena_alloc(b->a, (s->n_items + 1) * sizeof(*order));
+    struct level *top = vec_push(&b->levels);
+    if (!order || !top) {
+        b->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < s->n_items; i++)
+        order[i] = &s->items[i];
+    qsort(order, s->n_items, sizeof(*order), compare_items);
+    *top = (struct level){.path = "/",
+                                    .state = !b->plan->root_is_host ? STATE_ABSENT
+                                             : b->plan->root_write  ? STATE_WRITE
+                                                                    : STATE_READ,
+                                    .index = SIZE_MAX};
+    for (size_t i = 0; i < s->n_items && !b->failed; i++) {
+        /* The command's own /proc and /dev are what it finds there, and its private /tmp. */
+        const char *path = order[i]->path;
+        if (path_is_below(path, "/proc") || strcmp(path, "/dev") == 0 ||
+            (b->in->config->private_tmp && path_is_below("/tmp", path) && path[1] &&
+             strcmp(path, "/tmp") == 0))
+            continue;
+        if (i && strcmp(order[i - 1]->path, path) == 0)
+            continue;
+        add_item(b, order[i]);
+    }
+}
+
+static void choose_backend(struct builder *b)
+{
+    struct plan *p = b->plan;
+    enum backend asked = b->in->config->backend;
+    const struct bwrap_facts *f = &b->in->bwrap;
+    p->bwrap_path = f->path;
+    p->backend = asked;
+    p->backend_reason = "sandbox_backend says so";
+    if (asked != BACKEND_AUTO)
+        return;
+    p->backend = BACKEND_BUNDLED;
+    if (!f->path)
+        p->backend_reason = f->why ? f->why : "no bwrap that is fit was found";
+    else if (p->n_mounts > PLAN_BWRAP_MOUNTS)
+        p->backend_reason = arena_printf(b->a, "%zu mounts: bwrap is slow past %d", p->n_mounts, PLAN_BWRAP_MOUNTS);
+    else {
+        p->backend = BACKEND_BWRAP;
+        p->backend_reason = "a bwrap that is fit was found";
+    }
+}
+
+static bool has_named_mask(const struct profile *p)
+{
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].access == ACCESS_NONE && p->entries[i].kind == ENTRY_NAMED)
+            return true;
+    return false;
+}
+
+static void choose_filter(struct builder *b)
+{
+    struct plan *p = b->plan;
+    p->filter = 0;
+    if (p->network != NETWORK_OPEN)
+        p->filter |= FILTER_NETWORK_OFF;
+    if (b->in->config->allow_ptrace)
+        p->filter |= FILTER_ALLOW_PTRACE;
+    if (b->in->config->allow_nested_userns)
+        p->filter |= FILTER_ALLOW_USERNS;
+    if (b->in->log_denials)
+        p->filter |= FILTER_LOG;
+    /* What the supervisor opens or renames for the command is held by mounts. Landlock has none, and
+     * needs none: what is not enumerated when it starts stays shut. */
+    bool mounts = p->backend == BACKEND_BUNDLED || p->backend == BACKEND_BWRAP;
+    if (mounts && has_named_mask(p->profile))
+        p->filter |= FILTER_WATCH_OPEN;
+    if (mounts && p->n_guarded)
+        p->filter |= FILTER_WATCH_RENAME;
+    if (!mounts)
+        p->filter |= FILTER_NO_NETNS;
+    p->nested_userns = b->in->config->allow_nested_userns;
+}
+
+static int build_environment(struct builder *b, struct error *err)
+{
+    const char *added[6];
+    size_t n = 0;
+    if (!b->plan->profile->full_access) {
+        added[n++] = "BAWN_SANDBOX=1";
+        if (b->plan->network == NETWORK_OFF) {
+            added[n++] = "BAWN_SANDBOX_NETWORK_DISABLED=1";
+            added[n++] = "CODEX_SANDBOX_NETWORK_DISABLED=1";
+        }
+        added[n++] = "CODEX_SANDBOX=seccomp";
+    }
+    const char **kept = arena_alloc(b->a, (n + 1) * sizeof(*kept));
+    struct environment env;
+    if (!kept)
+        return error_set(err, -ENOMEM, "out of memory");
+    memcpy(kept, added, n * sizeof(*kept));
+    int r = environment_build(b->a, b->in->config, b->in->environ, kept, n, &env, err);
+    if (r < 0)
+        return r;
+    b->plan->env = env.env;
+    b->plan->n_env = env.n_env;
+    b->plan->env_removed = env.removed;
+    b->plan->n_env_removed = env.n_removed;
+    b->plan->env_set = kept;
+    b->plan->n_env_set = n;
+    return 0;
+}
+
+static void collect_warnings(struct builder *b)
+{
+    for (size_t i = 0; i < b->in->survey->n_warnings; i++)
+        warn(b, b->in->survey->warnings[i]);
+}
+
+/* Vectors become arrays of the arena. */
+static const void *settle(struct builder *b, const void *v, size_t n, size_t size)
+{
+    void *p = arena_alloc(b->a, n * size + 1);
+    if (!p)
+        b->failed = true;
+    else if (n)
+        memcpy(p, v, n * size);
+    return p;
+}
+
+static int build(struct builder *b, struct error *err)
+{
+    struct plan *p = b->plan;
+    const struct plan_input *in = b->in;
+    p->config = in->config;
+    p->workspace = in->workspace;
+    p->cwd = in->cwd;
+    p->network = in->profile->network;
+    p->profile = extended(b);
+    if (!p->profile)
+        return error_set(err, -ENOMEM, "out of memory");
+    p->root_is_host = p->profile->full_read;
+    p->root_write = p->root_is_host && permissions_check(p->profile, "/").access == ACCESS_WRITE;
+    collect_warnings(b);
+    if (!p->profile->full_access) {
+        build_mounts(b);
+        guard(b);
+        add_own(b);
+    }
+    if (b->failed)
+        return error_set(err, b->mounts.n >= MAX_PLAN_MOUNTS ? -E2BIG : -ENOMEM,
+                         b->mounts.n >= MAX_PLAN_MOUNTS ? "the plan has more than %u mounts" : "out of memory (%u)",
+                         MAX_PLAN_MOUNTS);
+    if (b->mounts.n)
+        qsort(b->mounts.v, b->mounts.n, sizeof(b->mounts.v[0]), compare_mounts);
+    p->n_mounts = b->mounts.n;
+    p->n_guarded = b->guarded.n;
+    p->n_warnings = b->warnings.n;
+    p->mounts = (struct plan_mount *)(uintptr_t)settle(b, b->mounts.v, b->mounts.n, sizeof(*b->mounts.v));
+    p->guarded = (const char **)(uintptr_t)settle(b, b->guarded.v, b->guarded.n, sizeof(*b->guarded.v));
+    p->warnings = (const char **)(uintptr_t)settle(b, b->warnings.v, b->warnings.n, sizeof(*b->warnings.v));
+    if (b->failed)
+        return error_set(err, -ENOMEM, "out of memory");
+    choose_backend(b);
+    choose_filter(b);
+    return build_environment(b, err);
+}
+
+int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret, struct error *err)
+{
+    struct builder b = {.a = a, .in = input};
+    b.plan = arena_zalloc(a, 1, sizeof(*b.plan));
+    int r = b.plan ? build(&b, err) : error_set(err, -ENOMEM, "out of memory");
+    vec_release(&b.mounts);
+    vec_release(&b.warnings);
+    vec_release(&b.guarded);
+    vec_release(&b.levels);
+    if (r == 0)
+        *ret = b.plan;
+    return r;
+}

@@ -1,0 +1,569 @@
+/*
+ * The outer process: starts the sandbox through a backend, then supervises until the command has ended.
+ *
+ * States: set-up (until MESSAGE_STARTED; a failure here is status 125), running, ending (the command is
+ * dead or a deadline has passed; everything else is being killed). Signals arrive through a signalfd:
+ * nothing runs in signal context but terminal_restore() on the fatal ones.
+ */
+#include "sandbox/backend.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "sandbox/journal.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/supervise.h"
+#include "sandbox/terminal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_MS 5000 /* from SIGTERM or the wall limit to SIGKILL */
+
+struct run {
+    struct launch l;
+    const struct run_options *options;
+    pid_t pid;     /* init, or the backend's helper above it */
+    int pidfd;
+    pid_t command; /* as this process sees it; 0 until started */
+    int sigfd;
+    struct supervisor *supervisor;
+    struct terminal *terminal;
+    struct held *held;
+    int64_t started_ms, wall_deadline_ms, kill_deadline_ms; /* 0 = none */
+    unsigned interrupts;
+    bool ended, timed_out, killed;
+    int status;     /* what bawn exits with, once ended */
+    int signal;     /* that ended the command, or 0 */
+    uint64_t maxrss_kib;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- before the start ---- */
+
+/* What the command will hold on 0, 1 and 2 and by --pass-fd must not be a way out by itself. */
+static int check_descriptor(const struct plan *plan, int fd, struct error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        if (fd < 3)
+            return 0;
+        return error_errno(err, -errno, "--pass-fd %d", fd);
+    }
+    if (S_ISDIR(st.st_mode) && fd < 3) {
+        error_set(err, -EISDIR, "descriptor %d is a directory: it would open the host's files to the command", fd);
+        error_hint(err, "redirect it from or to a file, or pass it on purpose with --pass-fd under another number");
+        return -EISDIR;
+    }
+    if (!S_ISSOCK(st.st_mode) || !(plan->filter & FILTER_NETWORK_OFF))
+        return 0;
+    int domain = 0, type = 0;
+    socklen_t n = sizeof(domain);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0)
+        return error_errno(err, -errno, "descriptor %d", fd);
+    n = sizeof(type);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0)
+        return error_errno(err, -errno, "descriptor %d", fd);
+    if (domain == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET))
+        return 0;
+    error_set(err, -EPERM, "descriptor %d is a %s socket of the host: with the network off the command could send through it to any address", fd,
+              domain == AF_UNIX ? "Unix datagram" : "network");
+    error_hint(err, "put a pipe in between, or turn the network on: -c sandbox_workspace_write.network_access=true");
+    return -EPERM;
+}
+
+static int hold_placeholders(struct run *r, struct error *err)
+{
+    const struct plan *plan = r->l.plan;
+    for (size_t i = 0; i < plan->n_mounts; i++) {
+        const struct plan_mount *m = &plan->mounts[i];
+        if (m->op != MOUNT_MISSING)
+            continue;
+        if (!r->l.journal) {
+            if (!r->options->state_dir) {
+                error_set(err, -ENOENT, "no directory to keep state in: %s must be held while the command runs", show(m->path));
+                error_hint(err, "set BAWN_HOME to a directory you can write");
+                return -ENOENT;
+            }
+            int e = journal_open(r->options->state_dir, &r->l.journal, err);
+            if (e < 0)
+                return e;
+        }
+        char dir[PATH_MAX];
+        const char *name = path_base(m->path);
+        size_t n = (size_t)(name - m->path);
+        if (n >= sizeof(dir))
+            return error_set(err, -ENAMETOOLONG, "%s: name too long", show(m->path));
+        memcpy(dir, m->path, n);
+        dir[n > 1 ? n - 1 : 1] = '\0';
+        _cleanup_fd_ int fd = path_openat2(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0,
+                                           UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
+        if (fd < 0)
+            return error_errno(err, fd, "cannot open %s to hold %s", show(dir), show(name));
+        int e = journal_hold(r->l.journal, fd, dir, name, &r->held[i].dev, &r->held[i].ino, err);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static void status_line(struct run *r, struct strbuf *line)
+{
+    strbuf_putc(line, '\n');
+    if (r->options->status_fd >= 0 && !strbuf_failed(line))
+        (void)fd_write_all(r->options->status_fd, line->p, line->n);
+}
+
+static void status_started(struct run *r)
+{
+    if (r->options->status_fd < 0)
+        return;
+    _cleanup_strbuf_ struct strbuf b = {0};
+    struct json j;
+    json_begin(&j, &b);
+    json_object(&j);
+    json_kv_string(&j, "event", "started");
+    json_kv_int(&j, "pid", r->command);
+    json_end_object(&j);
+    status_line(r, &b);
+}
+
+static void status_exited(struct run *r)
+{
+    if (r->options->status_fd < 0)
+        return;
+    _cleanup_strbuf_ struct strbuf b = {0};
+    struct json j;
+    json_begin(&j, &b);
+    json_object(&j);
+    json_kv_string(&j, "event", "exited");
+    json_kv_int(&j, "status", r->status);
+    json_key(&j, "signal");
+    if (r->signal)
+        json_int(&j, r->signal);
+    else
+        json_null(&j);
+    json_kv_int(&j, "wall_ms", now_ms() - r->started_ms);
+    json_kv_int(&j, "max_rss_kib", (int64_t)r->maxrss_kib);
+    json_end_object(&j);
+    status_line(r, &b);
+}
+
+static void tell_init(struct run *r, int kind, int code)
+{
+    struct message m = {.kind = kind, .code = code};
+    (void)fd_send(r->l.control[0], &m, sizeof(m), NULL, 0);
+}
+
+static void kill_all(struct run *r)
+{
+    r->killed = true;
+    tell_init(r, MESSAGE_KILL, 0);
+    if (r->l.plan->backend != BACKEND_LANDLOCK && r->l.plan->backend != BACKEND_EXTERNAL)
+        (void)sys_pidfd_send_signal(r->pidfd, SIGKILL);
+}
+
+/* Receives one message with its descriptors, in the order the `has` bits name them. */
+static int receive(struct run *r, struct message *m, int *ret_diag, int *ret_pty, int *ret_listener,
+                   pid_t *ret_sender)
+{
+    int fds[3], *to[3] = {ret_diag, ret_pty, ret_listener};
+    static const unsigned bits[3] = {MESSAGE_HAS_DIAG, MESSAGE_HAS_PTY, MESSAGE_HAS_LISTENER};
+    size_t nfds = 0, used = 0;
+    ssize_t n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
+    if (n != sizeof(*m)) {
+        for (size_t i = 0; n > 0 && i < nfds; i++)
+            fd_close(fds[i]);
+        return n < 0 ? (int)n : -ECONNRESET;
+    }
+    m->text[sizeof(m->text) - 1] = '\0';
+    bool wants = m->kind == MESSAGE_READY || m->kind == MESSAGE_STARTED;
+    for (size_t i = 0; i < 3; i++)
+        if (wants && (m->has & bits[i]) && used < nfds) {
+            fd_close(*to[i]);
+            *to[i] = fds[used++];
+        }
+    while (used < nfds)
+        fd_close(fds[used++]);
+    return 0;
+}
+
+static int exec_failure(struct run *r, const struct message *m)
+{
+    (void)r;
+    int status = m->code == -ENOENT || m->code == -ENOTDIR ? 127 : 126;
+    const char *why = m->code == -ENOENT || m->code == -ENOTDIR ? "command not found"
+                      : m->code == -EACCES ? "not executable in the sandbox"
+                      : m->code == -ENOEXEC ? "not a program, or its interpreter is missing"
+                                            : strerror(-m->code);
+    char line[1024];
+    int n = snprintf(line, sizeof(line), "bawn: %s: %s\n", m->text, why);
+    if (n > 0)
+        (void)fd_write_all(2, line, MIN_OF((size_t)n, sizeof(line) - 1));
+    return status;
+}
+
+static void handle_message(struct run *r, const struct message *m)
+{
+    switch (m->kind) {
+    case MESSAGE_EXEC_FAILED:
+        r->status = exec_failure(r, m);
+        r->ended = true;
+        break;
+    case MESSAGE_FAILED: /* too late to be called set-up, but the same to the user */
+        r->status = 125;
+        r->ended = true;
+        break;
+    case MESSAGE_STOPPED:
+        if (r->terminal) {
+            terminal_suspend(r->terminal);
+            (void)kill(getpid(), SIGSTOP);
+            terminal_resume(r->terminal);
+            tell_init(r, MESSAGE_SIGNAL, SIGCONT);
+        }
+        break;
+    case MESSAGE_EXITED:
+        if (r->ended)
+            break;
+        r->ended = true;
+        r->maxrss_kib = m->maxrss_kib;
+        if (WIFSIGNALED(m->code)) {
+            r->signal = WTERMSIG(m->code);
+            r->status = 128 + r->signal;
+        } else {
+            r->status = WEXITSTATUS(m->code);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- set-up: until the command is about to exec ---- */
+
+static int wait_started(struct run *r, struct error *err)
+{
+    _cleanup_fd_ int diag = -1;
+    _cleanup_fd_ int pty = -1;
+    _cleanup_fd_ int listener = -1;
+    for (;;) {
+        struct message m;
+        pid_t sender = 0;
+        int e = receive(r, &m, &diag, &pty, &listener, &sender);
+        if (e < 0) {
+            error_set(err, e, "the sandbox ended before the command could start");
+            error_hint(err, "`bawn doctor` tries each part by itself");
+            return e;
+        }
+        if (m.kind == MESSAGE_FAILED)
+            return error_set(err, m.code < 0 ? m.code : -EIO, "%s", m.text);
+        if (m.kind != MESSAGE_STARTED)
+            continue;
+        r->command = sender;
+        break;
+    }
+    if (listener >= 0 || r->options->log_denials) {
+        int e = supervisor_new(&r->l, steal_fd(&listener), steal_fd(&diag), &r->supervisor, err);
+        if (e < 0)
+            return e;
+    }
+    if (pty >= 0) {
+        int e = terminal_start(0, steal_fd(&pty), &r->terminal, err);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* ---- running ---- */
+
+static void forward(struct run *r, int sig)
+{
+    switch (sig) {
+    case SIGWINCH:
+        if (r->terminal)
+            terminal_resize(r->terminal);
+        else
+            tell_init(r, MESSAGE_SIGNAL, sig);
+        return;
+    case SIGCHLD:
+        return;
+    case SIGTSTP:
+        tell_init(r, MESSAGE_SIGNAL, SIGTSTP);
+        if (r->terminal)
+            terminal_suspend(r->terminal);
+        (void)kill(getpid(), SIGSTOP);
+        if (r->terminal)
+            terminal_resume(r->terminal);
+        tell_init(r, MESSAGE_SIGNAL, SIGCONT);
+        return;
+    case SIGINT:
+        if (++r->interrupts > 1) {
+            kill_all(r);
+            r->signal = SIGINT;
+            return;
+        }
+        break;
+    case SIGTERM:
+    case SIGHUP:
+        if (!r->kill_deadline_ms)
+            r->kill_deadline_ms = now_ms() + GRACE_MS;
+        r->signal = sig;
+        break;
+    default:
+        break;
+    }
+    tell_init(r, MESSAGE_SIGNAL, sig);
+}
+
+static int timeout_of(const struct run *r)
+{
+    int64_t least = INT64_MAX, now = now_ms();
+    if (r->wall_deadline_ms)
+        least = r->wall_deadline_ms - now;
+    if (r->kill_deadline_ms)
+        least = MIN_OF(least, r->kill_deadline_ms - now);
+    int s = r->supervisor ? supervisor_timeout(r->supervisor) : -1;
+    if (s >= 0)
+        least = MIN_OF(least, (int64_t)s);
+    return least == INT64_MAX ? -1 : least < 0 ? 0 : (int)MIN_OF(least, (int64_t)60000);
+}
+
+static void deadlines(struct run *r)
+{
+    int64_t now = now_ms();
+    if (r->wall_deadline_ms && now >= r->wall_deadline_ms) {
+        r->wall_deadline_ms = 0;
+        r->timed_out = true;
+        tell_init(r, MESSAGE_SIGNAL, SIGTERM);
+        r->kill_deadline_ms = now + 1000;
+    }
+    if (r->kill_deadline_ms && now >= r->kill_deadline_ms) {
+        r->kill_deadline_ms = 0;
+        kill_all(r);
+    }
+}
+
+static void serve(struct run *r)
+{
+    enum { SIGNALS, CONTROL, PID, LISTENER, TERMINAL };
+    struct pollfd p[TERMINAL + 3] = {{.fd = r->sigfd, .events = POLLIN},
+                                     {.fd = r->l.control[0], .events = POLLIN},
+                                     {.fd = r->pidfd, .events = POLLIN},
+                                     {.fd = r->supervisor ? supervisor_fd(r->supervisor) : -1, .events = POLLIN}};
+    int nterm = r->terminal ? terminal_poll(r->terminal, p + TERMINAL) : 0;
+    if (poll(p, (nfds_t)(TERMINAL + nterm), timeout_of(r)) < 0 && errno != EINTR) {
+        kill_all(r);
+        return;
+    }
+    deadlines(r);
+    if (p[LISTENER].revents && !supervisor_serve(r->supervisor)) {
+        /* The last process under the filter is gone; the exit message follows. */
+    }
+    if (r->supervisor)
+        supervisor_retry(r->supervisor);
+    if (nterm > 0)
+        terminal_serve(r->terminal, p + TERMINAL, nterm);
+    if (p[SIGNALS].revents) {
+        struct signalfd_siginfo info;
+        if (read(r->sigfd, &info, sizeof(info)) == sizeof(info))
+            forward(r, (int)info.ssi_signo);
+    }
+    if (p[CONTROL].revents) {
+        struct message m;
+        int none[3] = {-1, -1, -1};
+        if (receive(r, &m, &none[0], &none[1], &none[2], NULL) == 0)
+            handle_message(r, &m);
+        else if (!r->ended)
+            p[PID].revents |= POLLIN;
+        for (int i = 0; i < 3; i++)
+            fd_close(none[i]);
+    }
+    if (p[PID].revents && !r->ended) {
+        /* Init is gone without a word: killed, by us or by somebody else. A last message may wait. */
+        struct message m;
+        int none[3] = {-1, -1, -1};
+        (void)fd_set_nonblock(r->l.control[0], true);
+        while (!r->ended && receive(r, &m, &none[0], &none[1], &none[2], NULL) == 0)
+            handle_message(r, &m);
+        if (!r->ended) {
+            r->ended = true;
+            if (!r->signal)
+                r->signal = SIGKILL;
+            r->status = 128 + r->signal;
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+static void block_signals(struct run *r, sigset_t *ret_watched)
+{
+    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP,
+                                  SIGCONT, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(watched); i++)
+        sigaddset(&set, watched[i]);
+    *ret_watched = set;
+    sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGTTOU);
+    sigaddset(&set, SIGTTIN);
+    (void)sigprocmask(SIG_BLOCK, &set, &r->l.old_mask);
+}
+
+static void finish(struct run *r)
+{
+    if (r->terminal)
+        terminal_finish(r->terminal);
+    r->terminal = NULL;
+    /* End of file on `control` ends init, and with it whatever the command left running. */
+    fd_close(r->l.control[0]);
+    r->l.control[0] = -1;
+    fd_close(r->l.work[0]);
+    r->l.work[0] = -1;
+    if (r->pid > 0)
+        while (waitpid(r->pid, NULL, __WALL) < 0 && errno == EINTR)
+            ;
+    fd_close(r->pidfd);
+    fd_close(r->sigfd);
+    if (r->l.journal)
+        journal_close(r->l.journal);
+    mem_free(r->held);
+    if (r->supervisor)
+        supervisor_free(r->supervisor);
+    (void)sigprocmask(SIG_SETMASK, &r->l.old_mask, NULL);
+}
+
+static int start(struct run *r, struct error *err)
+{
+    const struct plan *plan = r->l.plan;
+    int e = hold_placeholders(r, err);
+    if (e < 0)
+        return e;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.control) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.work) < 0)
+        return error_errno(err, -errno, "cannot make sockets");
+    int on = 1;
+    (void)setsockopt(r->l.control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+    switch (plan->backend) {
+    case BACKEND_BWRAP:
+        e = bwrap_spawn(&r->l, &r->pid, &r->pidfd, err);
+        break;
+    case BACKEND_LANDLOCK:
+    case BACKEND_EXTERNAL:
+        e = landlock_spawn(&r->l, &r->pid, &r->pidfd, err);
+        break;
+    default:
+        e = bundled_spawn(&r->l, &r->pid, &r->pidfd, err);
+        break;
+    }
+    if (e < 0)
+        return e;
+    fd_close(r->l.control[1]);
+    fd_close(r->l.work[1]);
+    r->l.control[1] = r->l.work[1] = -1;
+    return wait_started(r, err);
+}
+
+/* danger-full-access: nothing is confined, so nothing stays in between. */
+static int run_directly(const struct run_options *options, int *ret_status)
+{
+    (void)execvp(options->argv[0], options->argv);
+    struct message m = {.code = -errno};
+    (void)printable(m.text, sizeof(m.text), options->argv[0], strlen(options->argv[0]));
+    *ret_status = exec_failure(NULL, &m);
+    return 0;
+}
+
+int sandbox_run(const struct plan *plan, const struct run_options *options, int *ret_status,
+                struct error *err)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        int e = check_descriptor(plan, fd, err);
+        if (e < 0)
+            return e;
+    }
+    for (size_t i = 0; i < options->n_pass_fds; i++) {
+        int e = check_descriptor(plan, options->pass_fds[i], err);
+        if (e < 0)
+            return e;
+    }
+    if (plan->profile->full_access && options->status_fd < 0)
+        return run_directly(options, ret_status);
+
+    struct run r = {.l = {.plan = plan,
+                          .options = options,
+                          .control = {-1, -1},
+                          .work = {-1, -1},
+                          .self_fd = -1,
+                          .want_pty = isatty(0) == 1},
+                    .options = options,
+                    .pidfd = -1,
+                    .sigfd = -1};
+    r.l.umask = umask(022);
+    umask(r.l.umask);
+    if (getrlimit(RLIMIT_NOFILE, &r.l.nofile) < 0)
+        return error_errno(err, -errno, "cannot read the limit of open files");
+    r.held = mem_zalloc(plan->n_mounts + 1, sizeof(*r.held));
+    if (!r.held)
+        return error_set(err, -ENOMEM, "out of memory");
+    r.l.held = r.held;
+    sigset_t watched;
+    block_signals(&r, &watched);
+    r.started_ms = now_ms();
+    int e = start(&r, err);
+    if (e == 0) {
+        r.sigfd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (r.sigfd < 0)
+            e = error_errno(err, -errno, "cannot watch signals");
+    }
+    if (e < 0) {
+        if (r.pidfd >= 0)
+            (void)sys_pidfd_send_signal(r.pidfd, SIGKILL);
+        fd_close(r.l.control[1]);
+        fd_close(r.l.work[1]);
+        finish(&r);
+        return e;
+    }
+    status_started(&r);
+    if (plan->config->limits.wall_seconds > 0)
+        r.wall_deadline_ms = r.started_ms + (int64_t)(plan->config->limits.wall_seconds * 1000);
+    while (!r.ended)
+        serve(&r);
+    if (r.timed_out)
+        r.status = 124;
+    struct supervisor *s = r.supervisor;
+    r.supervisor = NULL;
+    int status = r.status;
+    status_exited(&r);
+    finish(&r);
+    if (s) {
+        const char *limit = r.timed_out             ? "wall_seconds"
+                            : r.signal == SIGXCPU ? "cpu_seconds"
+                            : r.signal == SIGXFSZ ? "file_size"
+                                                  : NULL;
+        if (limit)
+            supervisor_limit(s, limit);
+        supervisor_report(s, status);
+        supervisor_free(s);
+    }
+    *ret_status = status;
+    return 0;
+}

@@ -1,0 +1,18 @@
+/*
+ * What init must know when it is not a fork of the outer but a program of its own, started by bwrap:
+ * the part of the plan that it carries out itself, written to a sealed memfd.
+ */
+#ifndef BAWN_SANDBOX_STAGE_H
+#define BAWN_SANDBOX_STAGE_H
+
+#include "sandbox/backend.h"
+
+/* The hidden subcommand that bwrap starts: `bawn STAGE_COMMAND FD CONTROL WORK`. */
+#define STAGE_COMMAND "--sandbox-init"
+
+/* A sealed memfd (not close-on-exec) with everything, or a negative errno. */
+int stage_write(const struct launch *l, struct error *err);
+/* Becomes init. Never returns. */
+_noreturn_ void stage_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * The supervisor's loop. See supervise.h. One notification at a time, in the order the kernel gives
+ * them; what would have to wait (a connect to a full backlog) is kept aside and tried again, so that
+ * no command can hold up another.
+ */
+#include "sandbox/supervise.h"
+
+#include "base/fd.h"
+#include "base/sys.h"
+#include "base/vec.h"
+#include "sandbox/denials.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/watch.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define PENDING_MAX 256
+#define RETRY_MS 5
+
+struct supervisor {
+    struct watch watch;
+    struct denials denials;
+    struct seccomp_notif_sizes sizes;
+    struct seccomp_notif *req;
+    struct seccomp_notif_resp *resp;
+    VEC(struct pending_connect) pending;
+};
+
+int supervisor_new(struct launch *l, int listener, int diag, struct supervisor **ret,
+                   struct error *err)
+{
+    struct supervisor *s = mem_zalloc(1, sizeof(*s));
+    if (!s)
+        goto oom;
+    s->watch = (struct watch){.l = l, .listener = listener, .diag = diag};
+    s->denials = (struct denials){.plan = l->plan, .status_fd = l->options->status_fd};
+    if (l->options->log_denials)
+        s->watch.denials = &s->denials;
+    if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &s->sizes) < 0) {
+        int r = error_errno(err, -errno, "seccomp notification");
+        supervisor_free(s);
+        return r;
+    }
+    s->req = mem_zalloc(1, MAX_OF((size_t)s->sizes.seccomp_notif, sizeof(*s->req)));
+    s->resp = mem_zalloc(1, MAX_OF((size_t)s->sizes.seccomp_notif_resp, sizeof(*s->resp)));
+    if (!s->req || !s->resp)
+        goto oom;
+    /* The one who waits and the one who answers share a processor: a third of the time per call. */
+    if (listener >= 0)
+        (void)sys_ioctl(listener, UAPI_SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+                        (void *)UAPI_SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+    *ret = s;
+    return 0;
+oom:
+    if (s)
+        supervisor_free(s);
+    return error_set(err, -ENOMEM, "out of memory");
+}
+
+int supervisor_fd(const struct supervisor *s)
+{
+    return s->watch.listener;
+}
+
+/* A row that the filter denies: said, then refused. */
+static void refused_call(struct supervisor *s, struct target *t, struct answer *ret)
+{
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EPERM};
+    if (!s->watch.denials)
+        return;
+    char exe[PATH_MAX];
+    const char *name = seccomp_syscall_name(t->req->data.nr);
+    target_exe(t, exe, sizeof(exe));
+    const char *hint = "";
+    if (name && (str_eq(name, "ptrace") || str_starts(name, "process_vm") || str_eq(name, "kcmp") ||
+                 str_eq(name, "pidfd_getfd")))
+        hint = "allow_ptrace = true";
+    else if (name && (str_eq(name, "unshare") || str_eq(name, "clone") || str_eq(name, "setns") ||
+                      str_eq(name, "mount") || str_eq(name, "umount2") || str_eq(name, "pivot_root")))
+        hint = "allow_nested_userns = true";
+    else if (name && str_eq(name, "socket"))
+        hint = "sandbox_workspace_write.network_access = true";
+    denials_syscall(s->watch.denials, name ? name : "?",
+                    name && str_eq(name, "socket") ? "the network is off" : "the system-call filter",
+                    hint, t->tid, exe);
+}
+
+static void reply(struct supervisor *s, uint64_t id, const struct answer *a)
+{
+    if (a->kind == ANSWER_LATER || a->kind == ANSWER_SENT)
+        return;
+    struct seccomp_notif_resp *resp = s->resp;
+    memset(resp, 0, MAX_OF((size_t)s->sizes.seccomp_notif_resp, sizeof(*resp)));
+    resp->id = id;
+    if (a->kind == ANSWER_CONTINUE)
+        resp->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    else if (a->kind == ANSWER_ERROR)
+        resp->error = a->error;
+    else
+        resp->val = a->value;
+    /* ENOENT: the caller died or was interrupted meanwhile. Nobody waits for the answer. */
+    (void)sys_ioctl(s->watch.listener, SECCOMP_IOCTL_NOTIF_SEND, resp);
+}
+
+static bool serve_one(struct supervisor *s)
+{
+    memset(s->req, 0, MAX_OF((size_t)s->sizes.seccomp_notif, sizeof(*s->req)));
+    int r = sys_ioctl(s->watch.listener, SECCOMP_IOCTL_NOTIF_RECV, s->req);
+    if (r < 0)
+        return r == -EINTR || r == -ENOENT;
+    struct target t = {.listener = s->watch.listener, .req = s->req, .tid = (pid_t)s->req->pid};
+    struct answer a = {.kind = ANSWER_ERROR, .error = -EPERM};
+    if (!watch_socket_call(&s->watch, &t, &a) && !watch_file_call(&s->watch, &t, &a))
+        refused_call(s, &t, &a);
+    if (a.kind == ANSWER_LATER) {
+        struct pending_connect *slot = s->pending.n < PENDING_MAX ? vec_push(&s->pending) : NULL;
+        if (slot) {
+            *slot = s->watch.pending;
+        } else {
+            pending_release(&s->watch.pending);
+            a = (struct answer){.kind = ANSWER_ERROR, .error = -EAGAIN};
+        }
+    }
+    reply(s, s->req->id, &a);
+    return true;
+}
+
+bool supervisor_serve(struct supervisor *s)
+{
+    /* A few in a row: after an answer the next call of the same program is often there at once. */
+    for (int i = 0; i < 64; i++) {
+        struct pollfd p = {.fd = s->watch.listener, .events = POLLIN};
+        if (poll(&p, 1, 0) <= 0)
+            return true;
+        if (p.revents & POLLHUP || !(p.revents & POLLIN) || !serve_one(s)) {
+            fd_close(s->watch.listener);
+            s->watch.listener = -1;
+            return false;
+        }
+    }
+    return true;
+}
+
+int supervisor_timeout(const struct supervisor *s)
+{
+    return s->pending.n ? RETRY_MS : -1;
+}
+
+void supervisor_retry(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->pending.n;) {
+        struct pending_connect *p = &s->pending.v[i];
+        struct answer a = {.kind = ANSWER_SENT};
+        if (sys_ioctl(s->watch.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0)
+            watch_connect_again(p, &a);
+        if (a.kind == ANSWER_LATER) {
+            i++;
+            continue;
+        }
+        reply(s, p->id, &a);
+        pending_release(p);
+        s->pending.v[i] = s->pending.v[--s->pending.n];
+    }
+}
+
+void supervisor_limit(struct supervisor *s, const char *name)
+{
+    char hint[64];
+    (void)snprintf(hint, sizeof(hint), "[limits]  a higher %s", name);
+    if (s->watch.denials)
+        denials_limit(&s->denials, name, hint);
+}
+
+void supervisor_report(struct supervisor *s, int status)
+{
+    if (s->watch.denials)
+        denials_report(&s->denials, s->watch.l->options, status);
+}
+
+void supervisor_free(struct supervisor *s)
+{
+    fd_close(s->watch.listener);
+    fd_close(s->watch.diag);
+    vec_foreach (p, &s->pending)
+        pending_release(p);
+    vec_release(&s->pending);
+    denials_release(&s->denials);
+    mem_free(s->req);
+    mem_free(s->resp);
+    mem_free(s);
+}

@@ -1,0 +1,16 @@
+/*
+ * Is this socket file bound inside the sandbox? Asked of the kernel (unix_diag) in the sandbox's own
+ * network namespace: a Unix socket belongs to the namespace it was made in, whatever path it is bound
+ * to, so a socket of the host is never in the answer.
+ */
+#ifndef BAWN_SANDBOX_UNIXSOCK_H
+#define BAWN_SANDBOX_UNIXSOCK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* DIAG is a NETLINK_SOCK_DIAG socket of the sandbox's namespace; FILE an O_PATH descriptor of the
+ * socket file. 1, 0, or a negative errno. */
+int unixsock_is_inside(int diag, int file);
+
+#endif

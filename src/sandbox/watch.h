@@ -1,0 +1,41 @@
+/*
+ * The notified calls and what is answered to each. `struct answer` is what goes back to the kernel.
+ */
+#ifndef BAWN_SANDBOX_WATCH_H
+#define BAWN_SANDBOX_WATCH_H
+
+#include "sandbox/backend.h"
+#include "sandbox/denials.h"
+#include "sandbox/target.h"
+
+struct answer {
+    enum { ANSWER_CONTINUE, ANSWER_ERROR, ANSWER_VALUE, ANSWER_LATER, ANSWER_SENT } kind;
+    int error;      /* ANSWER_ERROR: negative errno */
+    int64_t value;  /* ANSWER_VALUE */
+};
+
+/* A connect that waits for its peer; the supervisor tries it again. Owns its descriptors. */
+struct pending_connect {
+    uint64_t id;
+    int sock;
+    int file; /* the socket file the address names by descriptor, or -1 */
+    unsigned addr_len;
+    char addr[128];
+};
+
+struct watch {
+    struct launch *l;
+    struct denials *denials; /* NULL when nothing is logged */
+    int listener, diag;
+    struct pending_connect pending; /* filled with ANSWER_LATER; the caller takes it over */
+};
+
+/* watch_file.c: calls with paths. True when the call is one of them. */
+bool watch_file_call(struct watch *w, struct target *t, struct answer *ret);
+/* watch_socket.c: connect and socketpair. */
+bool watch_socket_call(struct watch *w, struct target *t, struct answer *ret);
+/* One more try; unless the answer is ANSWER_LATER again, P's descriptors are closed after it. */
+void watch_connect_again(struct pending_connect *p, struct answer *ret);
+void pending_release(struct pending_connect *p);
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * connect(2) and socketpair(2) while the network is off.
+ *
+ * The supervisor makes the connection itself, on a copy of the command's socket and with the address it
+ * has checked: the command's memory and descriptor table may change as soon as they were read. A path
+ * is opened once; the socket file behind it must be bound inside the sandbox (unixsock.h) or be listed
+ * in allow_unix_sockets, and it is that very file that is connected to, by descriptor.
+ */
+#include "sandbox/watch.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "sandbox/unixsock.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+static const char rule_text[] = "the network is off";
+
+void pending_release(struct pending_connect *p)
+{
+    fd_close(p->sock);
+    fd_close(p->file);
+    p->sock = p->file = -1;
+}
+
+/* Connects without ever blocking the supervisor: for a blocking socket the wait is cut to the shortest
+ * the kernel knows and -EAGAIN means "try again later". */
+static int connect_now(int sock, const void *addr, socklen_t n)
+{
+    int flags = fcntl(sock, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    if (flags & O_NONBLOCK)
+        return connect(sock, addr, n) < 0 ? -errno : 0;
+    struct timeval old, least = {.tv_usec = 1};
+    socklen_t len = sizeof(old);
+    if (getsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &old, &len) < 0 ||
+        setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &least, sizeof(least)) < 0)
+        return -errno;
+    int r = connect(sock, addr, n) < 0 ? -errno : 0;
+    (void)setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &old, sizeof(old));
+    return r;
+}
+
+static void try_connect(int sock, const void *addr, socklen_t n, struct answer *ret)
+{
+    int r = connect_now(sock, addr, n);
+    bool blocking = (fcntl(sock, F_GETFL) & O_NONBLOCK) == 0;
+    /* TCP answers EINPROGRESS or EALREADY while it waits, Unix sockets EAGAIN while the backlog is full. */
+    if (blocking && (r == -EAGAIN || r == -EINPROGRESS || r == -EALREADY)) {
+        ret->kind = ANSWER_LATER;
+        return;
+    }
+    ret->kind = r < 0 ? ANSWER_ERROR : ANSWER_VALUE;
+    ret->error = r;
+    ret->value = 0;
+}
+
+/* The first try; SOCK and FILE move into the pending state when there has to be another. */
+static void first_connect(struct watch *w, int *sock, int *file, const void *addr, socklen_t n,
+                          uint64_t id, struct answer *ret)
+{
+    try_connect(*sock, addr, n, ret);
+    if (ret->kind != ANSWER_LATER)
+        return;
+    w->pending = (struct pending_connect){
+        .id = id, .sock = steal_fd(sock), .file = file ? steal_fd(file) : -1, .addr_len = n};
+    memcpy(w->pending.addr, addr, n);
+}
+
+void watch_connect_again(struct pending_connect *p, struct answer *ret)
+{
+    try_connect(p->sock, p->addr, p->addr_len, ret);
+    /* The try before this one may have come through after its time was up. */
+    if (ret->kind == ANSWER_ERROR && ret->error == -EISCONN)
+        *ret = (struct answer){.kind = ANSWER_VALUE};
+    if (ret->kind != ANSWER_LATER)
+        pending_release(p);
+}
+
+static void refuse(struct watch *w, struct target *t, const char *address, struct answer *ret)
+{
+    ret->kind = ANSWER_ERROR;
+    ret->error = -EPERM;
+    if (!w->denials)
+        return;
+    char exe[PATH_MAX];
+    _cleanup_strbuf_ struct strbuf hint = {0};
+    target_exe(t, exe, sizeof(exe));
+    if (address[0] == '/')
+        strbuf_printf(&hint, "allow_unix_sockets = [\"%s\"]", address);
+    else
+        strbuf_puts(&hint, "sandbox_workspace_write.network_access = true");
+    denials_socket(w->denials, address, rule_text, strbuf_text(&hint), t->tid, exe);
+}
+
+/* A host socket that configuration opens: the same file, by device and inode. */
+static bool is_listed(const struct plan *plan, const struct stat *st)
+{
+    const struct string_list *list = &plan->config->allow_unix_sockets;
+    for (size_t i = 0; i < list->n; i++) {
+        struct stat want;
+        if (stat(list->v[i], &want) == 0 && want.st_dev == st->st_dev && want.st_ino == st->st_ino)
+            return true;
+    }
+    return false;
+}
+
+static void connect_unix(struct watch *w, struct target *t, int *sock, const char *addr, socklen_t n,
+                         struct answer *ret)
+{
+    struct sockaddr_un un = {0};
+    char path[sizeof(un.sun_path) + 1] = "";
+    size_t off = offsetof(struct sockaddr_un, sun_path);
+    memcpy(path, addr + off, n - off);
+    if (n == off || path[0] == '\0') {
+        /* Abstract names belong to the network namespace: with one of its own, only what is inside. */
+        char shown[sizeof(path) + 8] = "@";
+        (void)printable(shown + 1, sizeof(shown) - 1, path + 1, n > off ? n - off - 1 : 0);
+        if (w->l->plan->filter & FILTER_NO_NETNS) {
+            refuse(w, t, shown, ret);
+            return;
+        }
+        first_connect(w, sock, NULL, addr, n, t->req->id, ret);
+        return;
+    }
+    struct resolved where;
+    target_resolve(t, AT_FDCWD, path, true, &where);
+    struct stat st;
+    if (where.fd < 0 || fstat(where.fd, &st) < 0) {
+        ret->kind = ANSWER_ERROR;
+        ret->error = where.code < 0 ? where.code : -ENOENT;
+        resolved_release(&where);
+        return;
+    }
+    bool inside = w->diag >= 0 && unixsock_is_inside(w->diag, where.fd) == 1;
+    if (!S_ISSOCK(st.st_mode)) {
+        ret->kind = ANSWER_ERROR;
+        ret->error = -ECONNREFUSED;
+    } else if (!inside && !is_listed(w->l->plan, &st)) {
+        refuse(w, t, where.path, ret);
+    } else if (!target_alive(t)) {
+        ret->kind = ANSWER_SENT;
+    } else {
+        un.sun_family = AF_UNIX;
+        (void)snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d", where.fd);
+        first_connect(w, sock, &where.fd, &un, sizeof(un), t->req->id, ret);
+    }
+    resolved_release(&where);
+}
+
+static void do_connect(struct watch *w, struct target *t, struct answer *ret)
+{
+    const __u64 *args = t->req->data.args;
+    _Alignas(struct sockaddr_un) char addr[128] = {0};
+    socklen_t n = (socklen_t)args[2];
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EINVAL};
+    if ((int)n < (int)sizeof(sa_family_t) || n > sizeof(addr))
+        return;
+    int r = target_read(t, args[1], addr, n);
+    _cleanup_fd_ int sock = r < 0 ? r : target_getfd(t, (int)args[0]);
+    ret->error = r < 0 ? r : sock;
+    if (sock < 0)
+        return;
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+    if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0) {
+        ret->error = -errno;
+        return;
+    }
+    if (!target_alive(t)) {
+        ret->kind = ANSWER_SENT;
+        return;
+    }
+    sa_family_t family;
+    memcpy(&family, addr, sizeof(family));
+    if (domain == AF_UNIX) {
+        if (family != AF_UNIX || n > sizeof(struct sockaddr_un))
+            return;
+        connect_unix(w, t, &sock, addr, n, ret);
+        return;
+    }
+    /* The sandbox's own network namespace has nothing but loopback; without one such sockets cannot be
+     * made at all, and those of the host were not let in. */
+    first_connect(w, &sock, NULL, addr, n, t->req->id, ret);
+    if (w->denials && ret->kind == ANSWER_ERROR && ret->error == -ENETUNREACH) {
+        char shown[64];
+        if (family == AF_INET && n >= 8)
+            (void)snprintf(shown, sizeof(shown), "%u.%u.%u.%u:%u", (unsigned char)addr[4], (unsigned char)addr[5],
+                           (unsigned char)addr[6], (unsigned char)addr[7],
+                           (unsigned)((unsigned char)addr[2] << 8 | (unsigned char)addr[3]));
+        else
+            (void)snprintf(shown, sizeof(shown), "an address of family %u", family);
+        refuse(w, t, shown, ret);
+        ret->error = -ENETUNREACH;
+    }
+}
+
+/* A datagram pair could be used to send to any path: it is given as a SEQPACKET pair, which keeps
+ * message boundaries and has no addresses. */
+static void do_socketpair(struct watch *w, struct target *t, struct answer *ret)
+{
+    const __u64 *args = t->req->data.args;
+    int pair[2], type = SOCK_SEQPACKET | ((int)args[1] & (SOCK_NONBLOCK | SOCK_CLOEXEC));
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EPERM};
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0) {
+        ret->error = -errno;
+        return;
+    }
+    int given[2] = {-1, -1};
+    for (int i = 0; i < 2; i++) {
+        struct seccomp_notif_addfd add = {.id = t->req->id,
+                                          .srcfd = (uint32_t)pair[i],
+                                          .newfd_flags = (uint32_t)((int)args[1] & SOCK_CLOEXEC)};
+        given[i] = sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+    }
+    fd_close(pair[0]);
+    fd_close(pair[1]);
+    if (given[0] < 0 || given[1] < 0) {
+        ret->error = given[0] < 0 ? given[0] : given[1];
+        return;
+    }
+    struct iovec here = {.iov_base = given, .iov_len = sizeof(given)};
+    struct iovec there = {.iov_base = (void *)(uintptr_t)args[3], .iov_len = sizeof(given)};
+    if (process_vm_writev(t->tid, &here, 1, &there, 1, 0) != (ssize_t)sizeof(given)) {
+        ret->error = -EFAULT;
+        return;
+    }
+    ret->kind = ANSWER_VALUE;
+    ret->value = 0;
+}
+
+bool watch_socket_call(struct watch *w, struct target *t, struct answer *ret)
+{
+    if (t->req->data.nr == SYS_connect)
+        do_connect(w, t, ret);
+    else if (t->req->data.nr == SYS_socketpair)
+        do_socketpair(w, t, ret);
+    else
+        return false;
+    return true;
+}
