@@ -9,12 +9,14 @@
 #include "permissions/permissions.h"
 
 struct perm_context {
-    const char *workspace; /* canonical, absolute */
-    const char *home;      /* or NULL */
-    const char *tmpdir;    /* $TMPDIR as given, or NULL */
-    const char *bawn_home; /* canonical where it exists, or NULL */
+    const char *workspace;       /* canonical, absolute */
+    const char *home;            /* or NULL */
+    const char *tmpdir;          /* $TMPDIR as given, or NULL */
+    const char *bawn_home;       /* canonical where it exists, or NULL */
     const char *const *add_dirs; /* --add-dir, absolute */
     size_t n_add_dirs;
+    const char *const *own; /* more of bawn's own that nothing inside may write: its programs */
+    size_t n_own;
 };
 
 /* Which profile is in force: NAME (-P, or NULL) over sandbox_mode over default_permissions over the

@@ -1,0 +1,113 @@
+/*
+ * bawn's front door: finds the subcommand in its table and hands over.
+ */
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "sandbox/stage.h"
+#include "cli/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+const struct command commands[] = {
+    {FOR_SANDBOX, "sandbox", "run one command inside limits the kernel enforces",
+     "[linux] [options] [--] CMD…",
+     "Runs CMD confined. Without -s or -P: your configuration; without any,\n"
+     "workspace-write in a version-controlled tree and read-only elsewhere.",
+     "bawn sandbox -- make test\n"
+     "bawn sandbox -s read-only -- grep -r TODO .\n"
+     "bawn sandbox --explain",
+     true, cmd_sandbox},
+    {FOR_EXPLAIN, "explain", "may a path be read or written, and which line says so",
+     "[options] PATH…", "Answers for the same options as bawn sandbox takes. Runs nothing.",
+     "bawn explain .git/config ~/.ssh /tmp/x", false, cmd_explain},
+    {FOR_PERMISSIONS, "permissions", "list permission profiles and presets, or show one",
+     "list [options]\nshow [NAME] [options]",
+     "Without NAME: the profile in force here. Presets are named preset:NAME.",
+     "bawn permissions show :workspace\nbawn permissions show preset:secrets", false,
+     cmd_permissions},
+    {FOR_DENIALS, "denials", "what runs with --log-denials refused", "[options]",
+     "Prints the recorded refusals, oldest first.", "bawn denials --last 5", false, cmd_denials},
+    {FOR_DOCTOR, "doctor", "what works on this machine, and what to do about the rest", "[options]",
+     "Probes the kernel and every backend. Changes nothing.", NULL, false, cmd_doctor},
+    {FOR_COMPLETION, "completion", "print the completion script for a shell", "bash|zsh|fish",
+     "Source it, or put it where the shell looks.",
+     "bawn completion bash >~/.local/share/bash-completion/completions/bawn\n"
+     "bawn completion zsh  >~/.zfunc/_bawn\n"
+     "bawn completion fish >~/.config/fish/completions/bawn.fish",
+     false, cmd_completion},
+    {FOR_HELP, "help", "the manual page of a command or topic", "[TOPIC]",
+     "TOPIC is a command, or config.", NULL, false, cmd_help},
+    {0},
+};
+
+void commands_help(struct strbuf *out)
+{
+    strbuf_puts(out,
+                "Usage: bawn COMMAND [options]\n"
+                "Runs commands on their own inside limits that the operating system enforces.\n"
+                "\n");
+    for (const struct command *c = commands; c->name; c++)
+        strbuf_printf(out, "  %-12s %s\n", c->name, c->summary);
+    strbuf_puts(out,
+                "\n"
+                "  bawn sandbox -- make test        run it where it can write only this project\n"
+                "  bawn sandbox --explain           what that means, in words\n"
+                "  bawn explain .git/config         what would be allowed, and why\n"
+                "\n"
+                "Exit status: the command's own; 125 no sandbox; 2 usage; 1 configuration.\n"
+                "bawn COMMAND --help lists its options, bawn help COMMAND is the manual page.\n");
+}
+
+/* A descriptor that bawn opens must not become 0, 1 or 2 of the command: where the caller closed
+ * one of those, /dev/null takes its place. Costs one fcntl each when all is well. */
+static void hold_standard_fds(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+}
+
+static int unknown_command(const char *word)
+{
+    struct error err = {0};
+    const char *names[64];
+    size_t n = 0;
+    for (const struct command *c = commands; c->name && n < ARRAY_LEN(names); c++)
+        names[n++] = c->name;
+    const char *near = nearest_word(word, names, n);
+    (void)error_set(&err, -EINVAL, "unknown %s %s", word[0] == '-' ? "option" : "command",
+                    show(word));
+    if (near)
+        error_hint(&err, "did you mean bawn %s?", near);
+    else
+        error_hint(&err, "see bawn --help; to run a command: bawn sandbox -- CMD…");
+    return cli_error(&err, EXIT_USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    /* Started by bwrap as the sandbox's init: not a person's command line. */
+    if (argc > 1 && str_eq(argv[1], STAGE_COMMAND))
+        stage_main(argc, argv);
+    hold_standard_fds();
+    _cleanup_strbuf_ struct strbuf out = {0};
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word) {
+        struct error err = {0};
+        (void)error_set(&err, -EINVAL, "no command given");
+        error_hint(&err, "see bawn --help; to run a command: bawn sandbox -- CMD…");
+        return cli_error(&err, EXIT_USAGE);
+    }
+    if (str_eq(word, "--help") || str_eq(word, "-h")) {
+        commands_help(&out);
+        return print_out(&out);
+    }
+    if (str_eq(word, "--version") || str_eq(word, "-V")) {
+        strbuf_puts(&out, "bawn " BAWN_VERSION "\n");
+        return print_out(&out);
+    }
+    const struct command *c = command_find(word);
+    return c ? c->run(argc - 1, argv + 1) : unknown_command(word);
+}

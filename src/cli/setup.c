@@ -1,0 +1,598 @@
+/*
+ * Gathering the outside world. See setup.h.
+ *
+ * This is the launch path: a stat or an open that is not needed for the answer is not made. Whether
+ * the workspace is under version control, for one, is only looked at when no flag has settled the
+ * mode.
+ */
+#include "cli/setup.h"
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "cli/print.h"
+#include "sandbox/journal.h"
+#include "sandbox/probe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SYSTEM_CONFIG "/etc/bawn/config.toml"
+#define PASSWD_FILE   "/etc/passwd"
+
+void setup_release(struct setup *s)
+{
+    arena_release(&s->arena);
+}
+
+static int no_memory(struct error *err)
+{
+    return error_errno(err, -ENOMEM, "cannot start");
+}
+
+/* ---- homes ---- */
+
+/* The next of a passwd line's fields. */
+static struct bytes field(struct bytes *line)
+{
+    const char *colon = line->n ? memchr(line->p, ':', line->n) : NULL;
+    size_t n = colon ? (size_t)(colon - line->p) : line->n;
+    struct bytes f = {line->p, n};
+    line->p += n + (colon != NULL);
+    line->n -= n + (colon != NULL);
+    return f;
+}
+
+static bool is_number(struct bytes b, unsigned long want)
+{
+    unsigned long v = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] < '0' || b.p[i] > '9' || v > 0xffffffffu)
+            return false;
+        v = v * 10 + (unsigned long)(b.p[i] - '0');
+    }
+    return b.n > 0 && v == want;
+}
+
+const char *passwd_home(struct arena *a, const char *file, unsigned long uid)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    if (path_read_file(AT_FDCWD, file, MAX_FILE_BYTES, &text, NULL) < 0)
+        return NULL;
+    struct bytes rest = {strbuf_text(&text), text.n};
+    while (rest.n) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        struct bytes line = {rest.p, end ? (size_t)(end - rest.p) : rest.n};
+        rest.p += line.n + (end != NULL);
+        rest.n -= line.n + (end != NULL);
+        struct bytes name = field(&line);
+        (void)field(&line);
+        struct bytes id = field(&line);
+        (void)field(&line);
+        (void)field(&line);
+        struct bytes home = field(&line);
+        /* "+…" and "-…" are NIS, not people. */
+        if (!name.n || name.p[0] == '+' || name.p[0] == '-' || !is_number(id, uid))
+            continue;
+        return home.n && home.p[0] == '/' && !memchr(home.p, '\0', home.n)
+                   ? arena_strndup(a, home.p, home.n)
+                   : NULL;
+    }
+    return NULL;
+}
+
+static const char *set_and_not_empty(const char *name)
+{
+    const char *v = getenv(name);
+    return v && *v ? v : NULL;
+}
+
+/* What a value that must be a path is; NULL when it is not absolute. */
+static const char *absolute(struct arena *a, const char *v)
+{
+    return v && v[0] == '/' ? path_join(a, "/", v) : NULL;
+}
+
+/* PATH canonical; *ret_there says whether it exists. */
+static const char *canonical(struct arena *a, const char *path, bool *ret_there)
+{
+    char *real;
+    size_t missing = 0;
+    if (path_canonical(a, path, &real, &missing) < 0) {
+        *ret_there = false;
+        return path;
+    }
+    *ret_there = missing == 0;
+    return real;
+}
+
+static int find_homes(struct setup *s, struct error *err)
+{
+    struct arena *a = &s->arena;
+    bool there;
+    s->home = absolute(a, set_and_not_empty("HOME"));
+    if (!s->home)
+        s->home = absolute(a, passwd_home(a, PASSWD_FILE, geteuid()));
+    s->tmpdir = set_and_not_empty("TMPDIR");
+
+    const char *named = set_and_not_empty("BAWN_HOME");
+    if (named) {
+        if (named[0] != '/') {
+            int r =
+                error_set(err, -EINVAL, "BAWN_HOME=\"%s\" is not an absolute path", show(named));
+            error_hint(err, "a relative one would name another directory after every cd");
+            return r;
+        }
+        const char *path = absolute(a, named);
+        if (!path)
+            return no_memory(err);
+        s->bawn_home = canonical(a, path, &there);
+        return 0;
+    }
+    if (!s->home)
+        return 0;
+    const char *path = path_join(a, s->home, ".bawn");
+    if (!path)
+        return no_memory(err);
+    s->bawn_home = canonical(a, path, &there);
+    const char *xdg = there ? NULL : absolute(a, set_and_not_empty("XDG_CONFIG_HOME"));
+    if (xdg) {
+        const char *other = path_join(a, xdg, "bawn");
+        if (!other)
+            return no_memory(err);
+        other = canonical(a, other, &there);
+        if (there)
+            s->bawn_home = other;
+    }
+    return 0;
+}
+
+/* ---- the working directory ---- */
+
+static int find_cwd(struct setup *s, struct error *err)
+{
+    const char *dir = s->options->cd;
+    if (dir && chdir(dir) < 0)
+        return error_errno(err, -errno, "cannot change to %s", show(dir));
+    /* The system call itself: what libc does when it fails walks the tree upwards. */
+    char buf[MAX_PATH_BYTES];
+    long n = syscall(SYS_getcwd, buf, sizeof(buf));
+    if (n > 0 && buf[0] == '/') {
+        s->cwd = arena_strdup(&s->arena, buf);
+        return s->cwd ? 0 : no_memory(err);
+    }
+    if (n < 0 && (errno == ERANGE || errno == ENAMETOOLONG)) {
+        int r = error_set(err, -ENAMETOOLONG, "the working directory's path is too long");
+        error_hint(err, "at most %u bytes; start from a directory higher up", MAX_PATH_BYTES - 1);
+        return r;
+    }
+    s->cwd = "/";
+    s->cwd_lost = true;
+    return 0;
+}
+
+static int find_add_dirs(struct setup *s, struct error *err)
+{
+    const struct word_list *given = &s->options->add_dirs;
+    if (given->n == 0)
+        return 0;
+    s->add_dirs = arena_zalloc(&s->arena, given->n, sizeof(*s->add_dirs));
+    if (!s->add_dirs)
+        return no_memory(err);
+    for (size_t i = 0; i < given->n; i++) {
+        const char *word = given->v[i];
+        /* A relative one has no meaning in a directory without a name. */
+        if (s->cwd_lost && word[0] != '/')
+            return error_set(err, -ENOENT, "--add-dir %s: the working directory no longer exists",
+                             show(word));
+        struct stat st;
+        if (stat(word, &st) < 0)
+            return error_errno(err, -errno, "--add-dir %s", show(word));
+        s->add_dirs[i] = path_join(&s->arena, s->cwd, word);
+        if (!s->add_dirs[i])
+            return no_memory(err);
+    }
+    return 0;
+}
+
+/* The program itself: a sandbox that could replace it would choose what confines the next run. */
+static int find_own(struct setup *s, struct error *err)
+{
+    char buf[MAX_PATH_BYTES];
+    ssize_t n = readlink("/proc/self/exe", buf, sizeof(buf));
+    if (n <= 0 || (size_t)n >= sizeof(buf) || buf[0] != '/')
+        return 0; /* no /proc: nothing to protect it by */
+    s->own[0] = arena_strndup(&s->arena, buf, (size_t)n);
+    s->n_own = s->own[0] != NULL;
+    return s->own[0] ? 0 : no_memory(err);
+}
+
+int setup_world(struct setup *s, const struct options *options, struct error *err)
+{
+    s->options = options;
+    int r = find_cwd(s, err);
+    if (r < 0 || (r = find_homes(s, err)) < 0 || (r = find_own(s, err)) < 0)
+        return r;
+    return find_add_dirs(s, err);
+}
+
+/* ---- version control ---- */
+
+static bool is_empty_dir(int dirfd, const char *name)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        fd_close(fd);
+        return false;
+    }
+    bool empty = true;
+    for (struct dirent *e; empty && (e = readdir(d));)
+        empty = str_eq(e->d_name, ".") || str_eq(e->d_name, "..");
+    (void)closedir(d);
+    return empty;
+}
+
+/* An empty .git may be what another bawn put there so that its command cannot make one. It must not
+ * turn a directory into a repository, and so widen this run's mode. */
+static bool is_placeholder(struct setup *s, const char *dir, const struct stat *git)
+{
+    struct stat parent;
+    if (git->st_nlink > 2)
+        return false; /* it holds directories */
+    _cleanup_fd_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || !is_empty_dir(fd, ".git") || fstat(fd, &parent) < 0)
+        return false;
+    const char *state = setup_state_dir(s, false);
+    return state && journal_is_placeholder(state, parent.st_dev, parent.st_ino, ".git", git->st_dev,
+                                           git->st_ino);
+}
+
+bool in_version_control(struct setup *s, const char *dir)
+{
+    static const char *const names[] = {".git", ".hg", ".jj", ".svn"};
+    char buf[MAX_PATH_BYTES + 8];
+    size_t n = strlen(dir);
+    if (n >= MAX_PATH_BYTES)
+        return false;
+    memcpy(buf, dir, n);
+    for (;;) {
+        size_t base = n == 1 ? 0 : n; /* "/" ends with its slash, nothing else does */
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            struct stat st;
+            (void)snprintf(buf + base, sizeof(buf) - base, "/%s", names[i]);
+            if (stat(buf, &st) < 0)
+                continue;
+            buf[n] = '\0';
+            if (i > 0 || !S_ISDIR(st.st_mode) || !is_placeholder(s, buf, &st))
+                return true;
+        }
+        if (n == 1)
+            return false;
+        while (n > 1 && buf[n - 1] != '/')
+            n--;
+        n -= n > 1;
+    }
+}
+
+/* ---- configuration and profile ---- */
+
+/* -p NAME: is there such a configuration profile, as a file or as a table? */
+static bool config_profile_exists(const struct setup *s, const char *name)
+{
+    char path[MAX_PATH_BYTES];
+    const struct toml_value *tree = s->config->tree, *table = NULL;
+    if (tree && tree->type == TOML_TABLE)
+        table = toml_get(tree, BYTES("profiles"));
+    if (table && table->type == TOML_TABLE && toml_get(table, bytes_of(name)))
+        return true;
+    int n =
+        s->bawn_home ? snprintf(path, sizeof(path), "%s/%s.config.toml", s->bawn_home, name) : -1;
+    return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
+}
+
+static int check_config_profile(const struct setup *s, struct error *err)
+{
+    const char *name = s->options->config_profile;
+    if (!name)
+        return 0;
+    if (strchr(name, '/') || name[0] == '.')
+        return error_set(err, -EINVAL, "--profile \"%s\": not the name of a profile", show(name));
+    if (!config_profile_exists(s, name)) {
+        int r = error_set(err, -ENOENT, "--profile \"%s\": there is no such profile", show(name));
+        error_hint(err, "a profile is the file %s/%s.config.toml or the table [profiles.%s]",
+                   s->bawn_home ? show(s->bawn_home) : "~/.bawn", show(name), show(name));
+        return r;
+    }
+    /* Half a configuration is not run on: what the profile says might be the stricter half. */
+    int r = error_set(err, -ENOTSUP, "--profile \"%s\": configuration profiles are not read yet",
+                      show(name));
+    error_hint(err, "give its settings with -c KEY=VALUE, or a permission profile with -P");
+    return r;
+}
+
+/* Without a directory there is no workspace to write to: read-only, unless nothing is confined. A
+ * profile of the person's own may hold masks that :read-only lacks, so it is not replaced silently.
+ */
+static int narrow_lost_cwd(const struct setup *s, const char **name, struct error *err)
+{
+    const char *layer = s->config->sandbox_mode_origin.layer, *own = *name;
+    bool mode_chosen = s->options->mode != MODE_UNSET || (layer && !str_eq(layer, "default"));
+    if (!own && !mode_chosen)
+        own = s->config->default_permissions;
+    if (own ? str_eq(own, ":danger-full-access")
+            : s->config->sandbox_mode == MODE_DANGER_FULL_ACCESS)
+        return 0;
+    if (own && own[0] != ':') {
+        int r = error_set(err, -ENOENT,
+                          "the working directory no longer exists, and profile %s needs one",
+                          show(own));
+        error_hint(err, "give one with -C DIR");
+        return r;
+    }
+    *name = ":read-only";
+    return 0;
+}
+
+/* A policy given with -a is a dedicated flag: it comes behind every -c. "granular" alone says
+ * nothing about its parts; those stand in the configuration. */
+static int gather_overrides(struct setup *s, const char *const **ret, size_t *ret_n,
+                            struct error *err)
+{
+    const struct options *o = s->options;
+    *ret = o->overrides.v;
+    *ret_n = o->overrides.n;
+    if (!o->policy || str_eq(o->policy, "granular"))
+        return 0;
+    const char **all = arena_zalloc(&s->arena, o->overrides.n + 1, sizeof(*all));
+    const char *last = arena_printf(&s->arena, "approval_policy=\"%s\"", o->policy);
+    if (!all || !last)
+        return no_memory(err);
+    for (size_t i = 0; i < o->overrides.n; i++)
+        all[i] = o->overrides.v[i];
+    all[o->overrides.n] = last;
+    *ret = all;
+    *ret_n = o->overrides.n + 1;
+    return 0;
+}
+
+struct perm_context setup_context(const struct setup *s)
+{
+    return (struct perm_context){
+        .workspace = s->cwd,
+        .home = s->home,
+        .tmpdir = s->tmpdir,
+        .bawn_home = s->bawn_home,
+        .add_dirs = s->add_dirs,
+        .n_add_dirs = s->options->add_dirs.n,
+        .own = s->own,
+        .n_own = s->n_own,
+    };
+}
+
+int setup_profile(struct setup *s, struct error *err)
+{
+    const struct options *o = s->options;
+    const char *name = o->permissions;
+    struct config_request request = {
+        .system_file = SYSTEM_CONFIG,
+        .bawn_home = s->bawn_home,
+        .home = s->home,
+        .cwd = s->cwd,
+        .flag_mode = o->mode,
+        .strict = o->strict,
+    };
+    if (o->mode == MODE_UNSET && !name && !s->cwd_lost)
+        request.in_version_control = in_version_control(s, s->cwd);
+    int r = gather_overrides(s, &request.overrides, &request.n_overrides, err);
+    if (r < 0 || (r = config_load(&s->arena, &request, &s->config, err)) < 0 ||
+        (r = check_config_profile(s, err)) < 0)
+        return r;
+    if (s->cwd_lost && (r = narrow_lost_cwd(s, &name, err)) < 0)
+        return r;
+    struct perm_context context = setup_context(s);
+    return profile_resolve(s->config, name, &context, &s->profile, err);
+}
+
+/* ---- the plan ---- */
+
+/* Where the command can write, nothing is executed from: its own directories and every write entry.
+ */
+static const char **unfit_dirs(struct setup *s, size_t *ret_n)
+{
+    const struct profile *p = s->profile;
+    const char **v = arena_zalloc(&s->arena, p->n_entries + 1, sizeof(*v));
+    size_t n = 0;
+    if (!v)
+        return NULL;
+    v[n++] = s->cwd;
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].access == ACCESS_WRITE)
+            v[n++] = p->entries[i].path;
+    *ret_n = n;
+    return v;
+}
+
+/* Is there a bwrap to choose? Asked only where one can be chosen. */
+static int find_bwrap(struct setup *s, struct error *err)
+{
+    if (s->purpose == SETUP_PATHS ||
+        (s->config->backend != BACKEND_AUTO && s->config->backend != BACKEND_BWRAP))
+        return 0;
+    struct bwrap_request request = {.path_env = getenv("PATH")};
+    struct bwrap_probe probe;
+    request.unfit_dirs = unfit_dirs(s, &request.n_unfit_dirs);
+    if (!request.unfit_dirs)
+        return no_memory(err);
+    request.state_dir = setup_state_dir(s, false);
+    bool fit = probe_bwrap(&request, &probe);
+    /* There is one, and no place yet to try it in and to remember the answer. */
+    if (!fit && probe.state == BWRAP_UNTRIED && !request.state_dir) {
+        request.state_dir = setup_state_dir(s, true);
+        fit = request.state_dir && probe_bwrap(&request, &probe);
+    }
+    s->bwrap.path = fit ? arena_strdup(&s->arena, probe.path) : NULL;
+    s->bwrap.why = fit ? NULL : arena_strdup(&s->arena, probe.result.detail);
+    return fit && !s->bwrap.path ? no_memory(err) : 0;
+}
+
+/* May the run have to write something down? Refusals, and placeholders under what is writable. */
+static bool may_keep_state(const struct setup *s)
+{
+    const struct profile *p = s->profile;
+    bool needs = s->options->log_denials;
+    for (size_t i = 0; i < p->n_entries && !needs; i++)
+        needs = p->entries[i].access == ACCESS_WRITE;
+    return needs && s->purpose == SETUP_RUN;
+}
+
+int setup_survey(struct setup *s, struct error *err)
+{
+    /* Nothing is confined: nothing has to be known about the disk. */
+    if (s->profile->full_access)
+        return 0;
+    /* What bawn makes of its own comes first, so that the survey finds it. */
+    int r = find_bwrap(s, err);
+    if (r < 0)
+        return r;
+    if (may_keep_state(s))
+        (void)setup_state_dir(s, true);
+    return survey_take(&s->arena, s->config, s->profile, &s->survey, err);
+}
+
+/* What loading the configuration had to say belongs to the plan's warnings: --explain shows one
+ * list. */
+static int merge_warnings(struct setup *s, struct error *err)
+{
+    const struct config *c = s->config;
+    struct plan *p = s->plan;
+    if (c->n_warnings == 0)
+        return 0;
+    const char **all = arena_zalloc(&s->arena, c->n_warnings + p->n_warnings, sizeof(*all));
+    if (!all)
+        return no_memory(err);
+    size_t n = c->n_warnings;
+    memcpy(all, c->warnings, n * sizeof(*all));
+    for (size_t i = 0; i < p->n_warnings; i++) {
+        bool again = false;
+        for (size_t k = 0; k < c->n_warnings && !again; k++)
+            again = str_eq(p->warnings[i], c->warnings[k]);
+        if (!again)
+            all[n++] = p->warnings[i];
+    }
+    p->warnings = all;
+    p->n_warnings = n;
+    return 0;
+}
+
+int setup_plan(struct setup *s, struct error *err)
+{
+    struct plan_input input = {
+        .config = s->config,
+        .profile = s->profile,
+        .survey = &s->survey,
+        .workspace = s->cwd,
+        .cwd = s->cwd,
+        .environ = (const char *const *)environ,
+        .bwrap = s->bwrap,
+        .log_denials = s->options->log_denials,
+    };
+    int r = plan_build(&s->arena, &input, &s->plan, err);
+    return r < 0 ? r : merge_warnings(s, err);
+}
+
+/* ---- the state directory ---- */
+
+/* Ours, private, a directory: fit to keep journals in. */
+static bool is_private_dir(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           (st.st_mode & 077) == 0 && access(path, W_OK) == 0;
+}
+
+/* Makes PATH where its parent is ours; a home that belongs to somebody else (sudo with the person's
+ * HOME) gets no files of ours. */
+static bool make_private_dir(const char *path, const char *above)
+{
+    struct stat st;
+    if (stat(above, &st) < 0 || st.st_uid != geteuid())
+        return false;
+    return path_mkdirs(path, 0700) == 0 && is_private_dir(path);
+}
+
+static const char *find_state_dir(struct setup *s, bool make)
+{
+    struct arena *a = &s->arena;
+    const char *path = s->bawn_home ? path_join(a, s->bawn_home, "state") : NULL;
+    if (path && is_private_dir(path))
+        return path;
+    if (path && make) {
+        /* The nearest directory above that exists already. */
+        char *above = path_parent(a, path);
+        while (above && access(above, F_OK) < 0 && above[1])
+            above = path_parent(a, above);
+        if (above && make_private_dir(path, above))
+            return path;
+    }
+    const char *runtime = absolute(a, set_and_not_empty("XDG_RUNTIME_DIR"));
+    path = runtime ? path_join(a, runtime, "bawn") : NULL;
+    if (path && (is_private_dir(path) || (make && make_private_dir(path, runtime))))
+        return path;
+    return NULL;
+}
+
+const char *setup_state_dir(struct setup *s, bool make)
+{
+    if (!s->state_dir && (make || !s->state_looked))
+        s->state_dir = find_state_dir(s, make);
+    s->state_looked = true;
+    return s->state_dir;
+}
+
+/* ---- what every subcommand begins with ---- */
+
+/* The parse failed, so --json may stand behind what it failed at. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++)
+        if (str_eq(argv[i], "--json"))
+            return true;
+    return false;
+}
+
+bool cli_parse(unsigned command, int argc, char **argv, struct setup *s, struct options *ret,
+               int *ret_status)
+{
+    const struct command *c = command_of(command);
+    struct error err = {0};
+    if (options_parse(c, argc, argv, &s->arena, ret, &err) < 0) {
+        print_json(asks_for_json(argc, argv));
+        *ret_status = cli_error(&err, EXIT_USAGE);
+        return false;
+    }
+    print_json(ret->json);
+    print_quiet(ret->quiet);
+    if (ret->help) {
+        _cleanup_strbuf_ struct strbuf out = {0};
+        options_help(c, &out);
+        *ret_status = print_out(&out);
+        return false;
+    }
+    return true;
+}
+
+int cli_load(struct setup *s, const struct options *options)
+{
+    struct error err = {0};
+    if (setup_world(s, options, &err) < 0 || setup_profile(s, &err) < 0)
+        return cli_error(&err, EXIT_BROKEN);
+    if (s->cwd_lost && !s->profile->full_access)
+        print_warning(
+            "the working directory no longer exists: read-only, in /; -C DIR names another");
+    return 0;
+}

@@ -1,0 +1,79 @@
+/*
+ * The outside world, gathered once: working directory, home, configuration, profile, the survey of
+ * the disk, the plan. Only here does bawn read its environment variables; everything below src/cli
+ * is handed what it needs.
+ *
+ * Four steps, each built on the one before: setup_world(), setup_profile(), setup_survey(),
+ * setup_plan().
+ */
+#ifndef BAWN_CLI_SETUP_H
+#define BAWN_CLI_SETUP_H
+
+#include "cli/options.h"
+#include "permissions/resolve.h"
+#include "sandbox/plan.h"
+
+/* What it is all for: how much is looked at, and whether anything may be made. */
+enum setup_purpose {
+    SETUP_RUN,   /* a command runs: the state directory is made when it may be needed */
+    SETUP_PLAN,  /* the plan is shown */
+    SETUP_PATHS, /* only the answer about paths: no backend is looked for, nothing is made */
+};
+
+struct setup {
+    struct arena arena;
+    const struct options *options;
+    enum setup_purpose purpose;
+    const char *cwd;       /* canonical; the workspace. "/" when the directory is gone */
+    bool cwd_lost;         /* bawn was started in a directory that no longer has a name */
+    const char *home;      /* absolute, or NULL */
+    const char *bawn_home; /* canonical where it exists, or NULL */
+    const char *tmpdir;    /* $TMPDIR as it is, or NULL */
+    const char **add_dirs; /* absolute */
+    const char *own[1];    /* bawn's programs */
+    size_t n_own;
+    struct config *config;
+    struct profile *profile;
+    const char *state_dir; /* setup_state_dir() */
+    bool state_looked;
+    struct bwrap_facts bwrap;
+    struct survey survey;
+    struct plan *plan;
+};
+
+/* A zeroed struct setup is ready; released with setup_release(). */
+void setup_release(struct setup *s);
+#define _cleanup_setup_ _cleanup_(setup_release)
+
+/* Changes into -C, finds the directories. */
+int setup_world(struct setup *s, const struct options *options, struct error *err);
+/* Loads the configuration and resolves the profile in force. */
+int setup_profile(struct setup *s, struct error *err);
+/* What profiles are resolved with. */
+struct perm_context setup_context(const struct setup *s);
+/* Looks at the disk (and, before, for a backend). */
+int setup_survey(struct setup *s, struct error *err);
+/* Makes the plan; on failure s->plan stays NULL. */
+int setup_plan(struct setup *s, struct error *err);
+
+/* bawn's state directory (0700, the caller's own), or NULL when there is none. MAKE: make it when
+ * it is missing. $BAWN_HOME/state, or $XDG_RUNTIME_DIR/bawn where the home is missing or read-only.
+ */
+const char *setup_state_dir(struct setup *s, bool make);
+
+/* The home of UID in a passwd(5) file, in A; NULL when it names none. No NSS: the launcher is
+ * static, and what a name service says is reached through $HOME. */
+const char *passwd_home(struct arena *a, const char *file, unsigned long uid);
+/* Is DIR (canonical) in a tree that Git, Mercurial, Jujutsu or Subversion keeps? A .git that bawn
+ * put there as a placeholder does not count. */
+bool in_version_control(struct setup *s, const char *dir);
+
+/* ---- what every subcommand begins with ---- */
+
+/* Parses; prints a mistake or --help. True: go on; false: exit with *ret_status. */
+bool cli_parse(unsigned command, int argc, char **argv, struct setup *s, struct options *ret,
+               int *ret_status);
+/* setup_world() and setup_profile(), errors printed: 0, or what to exit with. */
+int cli_load(struct setup *s, const struct options *options);
+
+#endif
