@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef alloca
+/* Some libcs define a few of them as macros, which cannot be poisoned. */
 #undef alloca
-#endif
-#pragma GCC poison alloca strcpy strcat strncat stpcpy sprintf vsprintf strtok gets atoi atol atoll mktemp tmpnam
+#undef sprintf
+#undef vsprintf
+#pragma GCC poison alloca strcpy strcat strncat stpcpy sprintf vsprintf strtok gets atoi atol atoll
+#pragma GCC poison mktemp tmpnam
 
 #endif

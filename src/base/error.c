@@ -6,11 +6,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-static void vset(struct error *err, int code, const char *fmt, va_list ap)
+_printf_(3, 0) static void vset(struct error *err, int code, const char *fmt, va_list ap)
 {
     *err = (struct error){.code = code};
     (void)vsnprintf(err->message, sizeof(err->message), fmt, ap);
@@ -101,6 +102,21 @@ void error_clear(struct error *err)
         *err = (struct error){0};
 }
 
+/* C1 controls, direction marks and overrides, and what has no width can make a line read as
+ * another. */
+static bool is_deceptive(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x80, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},   {0x180e, 0x180e},
+                  {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f}, {0xfeff, 0xfeff},
+                  {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
 /* Length of the well-formed UTF-8 sequence at P (N bytes left), or 0. Control characters count as
  * ill-formed here: they are not for display. */
 static size_t utf8_shown(const unsigned char *p, size_t n)
@@ -127,11 +143,7 @@ static size_t utf8_shown(const unsigned char *p, size_t n)
     }
     if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         return 0;
-    /* C1 controls, direction overrides and zero-width marks can make a line read as another. */
-    if (c < 0xa0 || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-        (c >= 0x2060 && c <= 0x2069) || c == 0xfeff)
-        return 0;
-    return len;
+    return is_deceptive(c) ? 0 : len;
 }
 
 char *printable(char *dst, size_t cap, const void *s, size_t n)
@@ -222,7 +234,8 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
             found = candidates[i];
         }
     }
-    /* A whole word that the candidate begins with counts as near: "workspace" -> "workspace-write". */
+    /* A whole word that the candidate begins with counts as near: "workspace" -> "workspace-write".
+     */
     for (size_t i = 0; !found && n >= 3 && i < count; i++)
         if (strncmp(candidates[i], word, n) == 0)
             found = candidates[i];

@@ -151,7 +151,7 @@ ssize_t fd_recv(int sock, void *p, size_t cap, int *fds, size_t cap_fds, size_t 
     if (r < 0)
         return -errno;
     size_t got = 0;
-    bool too_many = (msg.msg_flags & MSG_CTRUNC) != 0;
+    bool too_many = (msg.msg_flags & MSG_CTRUNC) != 0, too_long = (msg.msg_flags & MSG_TRUNC) != 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
         if (c->cmsg_level != SOL_SOCKET)
             continue;
@@ -173,10 +173,10 @@ ssize_t fd_recv(int sock, void *p, size_t cap, int *fds, size_t cap_fds, size_t 
             *ret_pid = who.pid;
         }
     }
-    if (too_many) {
+    if (too_many || too_long) {
         for (size_t i = 0; i < got; i++)
             fd_close(fds[i]);
-        return -EPROTO;
+        return too_many ? -EPROTO : -EMSGSIZE;
     }
     if (ret_nfds)
         *ret_nfds = got;

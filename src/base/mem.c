@@ -1,4 +1,5 @@
-/* Heap and arena. See mem.h. Arena blocks double up to 1 MiB; nothing is given back before release. */
+/* Heap and arena. See mem.h. Arena blocks double up to 1 MiB; nothing is given back before release.
+ */
 #include "base/mem.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ struct arena_block {
 };
 
 #define ARENA_FIRST (16u * 1024)
-#define ARENA_MOST (1024u * 1024)
+#define ARENA_MOST  (1024u * 1024)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
@@ -109,7 +110,8 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
     char *p = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
     if (p) {
-        memcpy(p, s, n);
+        if (n)
+            memcpy(p, s, n);
         p[n] = '\0';
     }
     return p;

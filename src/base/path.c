@@ -128,9 +128,12 @@ int path_of_fd(struct arena *a, int fd, char **ret)
     static const char deleted[] = " (deleted)";
     const size_t dn = sizeof(deleted) - 1;
     if ((size_t)n > dn && memcmp(buf + n - dn, deleted, dn) == 0) {
-        struct stat st;
-        /* A file may really be called so; only a missing link count tells. */
-        if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+        struct stat of_fd, of_name;
+        /* A file may really be called so: then the name leads to it. A link count would not tell,
+         * the file may have another name. */
+        buf[n] = '\0';
+        if (fstat(fd, &of_fd) < 0 || lstat(buf, &of_name) < 0 || of_fd.st_ino != of_name.st_ino ||
+            of_fd.st_dev != of_name.st_dev)
             return -ENOENT;
     }
     char *p = arena_strndup(a, buf, (size_t)n);
@@ -140,28 +143,50 @@ int path_of_fd(struct arena *a, int fd, char **ret)
     return 0;
 }
 
+static bool has_dotdot(const char *path)
+{
+    struct bytes c;
+    while (path_next(&path, &c))
+        if (bytes_is(c, ".."))
+            return true;
+    return false;
+}
+
 int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_missing)
 {
-    char *p = path_join(a, "/", path);
+    /* Not normalised first: ".." behind a symbolic link is its target's parent, not its own. */
+    size_t n = strlen(path);
+    char *p = arena_alloc(a, n + 2);
     if (!p)
         return -ENOMEM;
-    size_t n = strlen(p), missing = 0;
+    memcpy(p, path, n + 1);
+    if (p[0] != '/') {
+        memmove(p + 1, p, n + 1);
+        p[0] = '/';
+        n++;
+    }
+    while (n > 0 && p[n - 1] == '/')
+        p[--n] = '\0';
     for (;;) {
         char saved = p[n];
         p[n] = '\0';
         _cleanup_fd_ int fd = path_openat2(AT_FDCWD, n ? p : "/", O_PATH, 0, 0);
         p[n] = saved;
         if (fd >= 0) {
-            char *real;
+            char *real, *whole;
             int r = path_of_fd(a, fd, &real);
             if (r < 0)
                 return r;
-            if (missing == 0)
-                *ret = real;
-            else if (!(*ret = path_join(a, real, p + n + 1)))
+            const char *rest = p + n + strspn(p + n, "/");
+            whole = *rest ? path_join(a, real, rest) : real;
+            if (!whole)
                 return -ENOMEM;
+            /* ".." behind what does not exist leads back to where links may be. */
+            if (has_dotdot(rest))
+                return path_canonical(a, whole, ret, ret_missing);
             if (ret_missing)
-                *ret_missing = missing;
+                *ret_missing = path_depth(whole) - path_depth(real);
+            *ret = whole;
             return 0;
         }
         if ((fd != -ENOENT && fd != -ENOTDIR) || n == 0)
@@ -169,7 +194,8 @@ int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_mi
         /* A dangling symlink is not "missing": its target is what would be made. Left as named. */
         while (n && p[--n] != '/')
             ;
-        missing++;
+        while (n && p[n - 1] == '/')
+            n--;
     }
 }
 
@@ -185,11 +211,14 @@ int path_mkdirs(const char *path, unsigned mode)
             continue;
         char saved = buf[i];
         buf[i] = '\0';
-        if (mkdir(buf, mode) < 0 && errno != EEXIST) {
+        if (mkdir(buf, mode) < 0) {
+            /* Whatever the reason (EEXIST, EROFS, EACCES), a directory that is there will do. */
             int e = errno;
             struct stat st;
-            if (stat(buf, &st) < 0 || !S_ISDIR(st.st_mode))
+            if (stat(buf, &st) < 0)
                 return -e;
+            if (!S_ISDIR(st.st_mode))
+                return -ENOTDIR;
         }
         buf[i] = saved;
     }

@@ -33,8 +33,8 @@ int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned
 /* The path a descriptor has now (from /proc/self/fd), in A; negative errno on failure. A trailing
  * " (deleted)" is -ENOENT. */
 int path_of_fd(struct arena *a, int fd, char **ret);
-/* The path with all symlinks resolved, in A. When the last components do not exist they are appended
- * to what does; *ret_missing (may be NULL) says how many. */
+/* The path (absolute) with all symlinks resolved, in A. When the last components do not exist they are
+ * appended to what does; *ret_missing (may be NULL) says how many. */
 int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_missing);
 /* Makes PATH and its parents (MODE for those that are new). */
 int path_mkdirs(const char *path, unsigned mode);

@@ -11,7 +11,8 @@
 static bool reserve(struct strbuf *b, size_t more)
 {
     size_t max = b->max ? b->max : MAX_STRBUF_BYTES, want;
-    if (b->failed || __builtin_add_overflow(b->n, more, &want) || want >= max) {
+    if (b->failed || __builtin_add_overflow(b->n, more, &want) || want > max ||
+        want > SIZE_MAX / 4) {
         b->failed = true;
         return false;
     }

@@ -57,7 +57,7 @@ struct toml_value {
         struct {
             struct toml_member *first, *last; /* in order of appearance */
             size_t n;
-            void *index; /* the parser's own hash index, or NULL */
+            void *index; /* of this file's functions, or NULL */
         } table;
     };
 };
@@ -71,8 +71,10 @@ struct toml_member {
 
 enum toml_version { TOML_1_0, TOML_1_1 };
 
-/* Parses TEXT, called FILE in errors. On failure the error has file, line, column, length and excerpt.
- * *ret is a table. */
+/* Parses TEXT, called FILE in errors. On failure the error has file, line, column, length and excerpt;
+ * -EINVAL is a fault of the text, -ERANGE a number beyond 64 bits, -E2BIG and -EFBIG one of the maxima
+ * of limits.h, -ENOMEM no memory (without a place). *ret is a table. A newline in a multi-line string
+ * is LF, however the file ends its lines. Seconds of a time go to 60, as RFC 3339 has it. */
 int toml_parse(struct arena *a, const char *file, struct bytes text, enum toml_version version,
                struct toml_value **ret, struct error *err);
 /* A dotted key alone, as `-c` takes it: its parts in *ret_parts (arena), their number in *ret_n. */
@@ -84,6 +86,10 @@ int toml_parse_value(struct arena *a, const char *file, struct bytes text, enum 
 
 struct toml_value *toml_get(const struct toml_value *table, struct bytes key); /* NULL when absent */
 struct toml_member *toml_member(const struct toml_value *table, struct bytes key);
+/* Adds KEY (copied; not there yet) with VALUE at the end of TABLE, which may be one the caller made:
+ * look-ups stay fast however large it grows. NULL when memory ran out. */
+struct toml_member *toml_add(struct arena *a, struct toml_value *table, struct bytes key,
+                             struct toml_span span, struct toml_value *value);
 const char *toml_type_name(enum toml_type type); /* "string", "integer", … */
 /* Sets err's place to SPAN in TEXT (the excerpt is its line). */
 void toml_error_at(struct error *err, const char *file, struct bytes text, struct toml_span span);

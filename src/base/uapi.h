@@ -23,6 +23,10 @@
 #define UAPI_SYS_landlock_create_ruleset 444
 #define UAPI_SYS_landlock_add_rule       445
 #define UAPI_SYS_landlock_restrict_self  446
+#define UAPI_SYS_fchmodat2               452
+#define UAPI_SYS_setxattrat              463
+#define UAPI_SYS_removexattrat           466
+#define UAPI_SYS_file_setattr            469
 
 /* statx(2): the fields up to stx_mnt_id; libc's own structure is not in every libc we build with. */
 struct uapi_statx {

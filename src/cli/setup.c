@@ -237,19 +237,26 @@ static bool is_empty_dir(int dirfd, const char *name)
     return empty;
 }
 
-/* An empty .git may be what another bawn put there so that its command cannot make one. It must not
- * turn a directory into a repository, and so widen this run's mode. */
-static bool is_placeholder(struct setup *s, const char *dir, const struct stat *git)
+/* Does what was found at DIR/.git (or another's name) say that DIR is a repository? It widens the
+ * mode, so not everything does:
+ * - an empty .git may be what another bawn put there so that its command cannot make one. Our own
+ *   journal tells; in a directory that everybody can write (/tmp) it may be somebody else's;
+ * - in such a directory a stranger's repository is no sign of ours. */
+static bool is_repository(struct setup *s, const char *dir, bool git, const struct stat *found)
 {
     struct stat parent;
-    if (git->st_nlink > 2)
-        return false; /* it holds directories */
     _cleanup_fd_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || !is_empty_dir(fd, ".git") || fstat(fd, &parent) < 0)
+    if (fd < 0 || fstat(fd, &parent) < 0)
         return false;
-    const char *state = setup_state_dir(s, false);
-    return state && journal_is_placeholder(state, parent.st_dev, parent.st_ino, ".git", git->st_dev,
-                                           git->st_ino);
+    bool shared = (parent.st_mode & S_IWOTH) != 0;
+    if (shared && found->st_uid != 0 && found->st_uid != geteuid())
+        return false;
+    /* Two links at most: it may be empty. */
+    if (!git || !S_ISDIR(found->st_mode) || found->st_nlink > 2 || !is_empty_dir(fd, ".git"))
+        return true;
+    const char *state = shared ? NULL : setup_state_dir(s, false);
+    return !shared && !(state && journal_is_placeholder(state, parent.st_dev, parent.st_ino, ".git",
+                                                        found->st_dev, found->st_ino));
 }
 
 bool in_version_control(struct setup *s, const char *dir)
@@ -268,7 +275,7 @@ bool in_version_control(struct setup *s, const char *dir)
             if (stat(buf, &st) < 0)
                 continue;
             buf[n] = '\0';
-            if (i > 0 || !S_ISDIR(st.st_mode) || !is_placeholder(s, buf, &st))
+            if (is_repository(s, n == 1 ? "/" : buf, i == 0, &st))
                 return true;
         }
         if (n == 1)

@@ -132,12 +132,13 @@ static void replace_lower(struct build *b, struct perm_entry own, unsigned level
     b->entries.n = to;
 }
 
+/* What is not there is nothing to mention where nobody named it: a token's directory, a preset's
+ * cache. A mask is always a mask. */
 static enum entry_kind kind_for(const struct rule *r, enum access access)
 {
-    if (r->token == TOKEN_MINIMAL || r->token == TOKEN_TMPDIR || r->token == TOKEN_SLASH_TMP)
-        return ENTRY_BASE;
-    /* A cache that is not there is nothing to mention; a mask is a mask. */
-    return r->preset && access != ACCESS_NONE ? ENTRY_BASE : ENTRY_NAMED;
+    bool token =
+        r->token == TOKEN_MINIMAL || r->token == TOKEN_TMPDIR || r->token == TOKEN_SLASH_TMP;
+    return access != ACCESS_NONE && (token || r->preset) ? ENTRY_BASE : ENTRY_NAMED;
 }
 
 static int add_entry(struct rule *r, const char *dir, const char *rel, const char *written,
@@ -338,7 +339,8 @@ static int unknown_token(struct rule *r)
         names[i] = tokens[i].name;
     struct error what = {0}, *err = r->err;
     r->err = &what;
-    int e = rule_error(r, r->at->key_span, "unknown token; it is ignored");
+    const char *text = r->b->config->strict ? "unknown token" : "unknown token; it is ignored";
+    int e = rule_error(r, r->at->key_span, text);
     r->err = err;
     const char *near = nearest_word(r->at->key.p, names, ARRAY_LEN(names));
     if (near)

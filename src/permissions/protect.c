@@ -118,6 +118,23 @@ static bool only_an_agent_reads(const char *name)
     return false;
 }
 
+/* `flat` with only what can decide below ROOT: profiles have many roots, and every name is asked
+ * for. */
+static int look_near(struct build *b, const char *root)
+{
+    b->flat.n = 0;
+    for (size_t i = 0; i < b->entries.n; i++) {
+        const struct perm_entry *e = &b->entries.v[i].e;
+        if (!path_is_below(root, e->path) && !path_is_below(e->path, root))
+            continue;
+        struct perm_entry *near = vec_push(&b->flat);
+        if (!near)
+            return -ENOMEM;
+        *near = *e;
+    }
+    return 0;
+}
+
 static int protect_names(struct build *b, const char *root, const struct string_list *names,
                          bool agents)
 {
@@ -125,7 +142,8 @@ static int protect_names(struct build *b, const char *root, const struct string_
         char *path = path_join(b->a, root, names->v[i]);
         if (!path)
             return -ENOMEM;
-        if (lifted(b, path) || build_check(b, path).access != ACCESS_WRITE)
+        struct permission now = build_check(b, path);
+        if (now.access != ACCESS_WRITE || (str_eq(now.entry->path, path) && lifted(b, path)))
             continue;
         struct build_entry *e = build_add(b, 0, path, NULL, ACCESS_READ, ENTRY_PROTECTED);
         struct perm_entry *flat = e ? vec_push(&b->flat) : NULL;
@@ -214,7 +232,8 @@ int build_protect(struct build *b, struct error *err)
     if (protect_own(b) < 0 || writable_roots(b, &roots, &n) < 0)
         return no_memory(err);
     for (size_t i = 0; i < n; i++)
-        if (protect_names(b, roots[i], &b->config->protected_names, false) < 0 ||
+        if (look_near(b, roots[i]) < 0 ||
+            protect_names(b, roots[i], &b->config->protected_names, false) < 0 ||
             protect_names(b, roots[i], &b->config->protected_agent_names, true) < 0)
             return no_memory(err);
     if (drop_tmpdir(b) < 0 || build_flatten(b) < 0)

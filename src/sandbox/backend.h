@@ -30,6 +30,7 @@ enum message_kind {
     MESSAGE_STOPPED,    /* init: the command stopped (code = signal) */
     MESSAGE_EXITED,     /* init: the command ended (code = wait status), rusage follows */
     MESSAGE_GO,         /* outer: ids are mapped, go on */
+    MESSAGE_HELD,       /* outer: the placeholders stand */
     MESSAGE_SIGNAL,     /* outer: send signal `code` to the command's process group */
     MESSAGE_KILL,       /* outer: end everything */
 };
@@ -40,6 +41,7 @@ struct message {
     int kind;
     int code;
     unsigned has;      /* MESSAGE_HAS_*: which descriptors came along, in that order */
+    bool alone;        /* of MESSAGE_EXITED: the command left nothing behind */
     uint64_t maxrss_kib;
     char text[512];
 };
@@ -58,22 +60,16 @@ struct work_reply {
     int code; /* 0 or negative errno */
 };
 
-struct held { /* the placeholder behind a MOUNT_MISSING, by index of the plan's mounts */
-    dev_t dev;
-    ino_t ino;
-};
-
 /* Everything a backend needs to start; made by run.c. */
 struct launch {
     const struct plan *plan;
     const struct run_options *options;
-    const struct held *held; /* one a mount of the plan */
     int control[2], work[2]; /* [0] the outer's end, [1] init's */
     bool want_pty;           /* stdin is a terminal */
     sigset_t old_mask;       /* what the command starts with */
     mode_t umask;            /* the same */
     struct rlimit nofile;    /* the caller's own limit, for the command */
-    struct journal *journal; /* init forgets it */
+    struct journal *journal;
     int self_fd;             /* bawn's own program, for the bwrap backend; else -1 */
 };
 

@@ -49,6 +49,14 @@ struct set_up {
     int *trees; /* detached mount of each MOUNT_BIND, by index */
 };
 
+/* The outer says so, or is gone. */
+static void await_message(struct launch *l, int kind)
+{
+    struct message m;
+    if (fd_recv(l->control[1], &m, sizeof(m), NULL, 0, NULL, NULL) != sizeof(m) || m.kind != kind)
+        _exit(125);
+}
+
 /* ---- step 1: collect ---- */
 
 static bool same_file(const struct plan_mount *m, const struct stat *st)
@@ -390,7 +398,7 @@ static void seal_dev(struct set_up *s)
 
 static void attach_all(struct set_up *s)
 {
-    bool own_dev = false, below_mask = false;
+    bool own_dev = false, below_mask = false, held = false;
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
         bool ours = !s->plan->root_is_host || below_mask || (own_dev && path_is_below(m->path, "/dev"));
@@ -414,6 +422,9 @@ static void attach_all(struct set_up *s)
             }
             break;
         case MOUNT_MISSING: {
+            if (!held)
+                await_message(s->l, MESSAGE_HELD);
+            held = true;
             _cleanup_fd_ int tree = clone_of(s, s->empty_dir, m->path);
             put(s, tree, m->path);
             break;
@@ -503,10 +514,13 @@ static void raise_nofile(struct launch *l, size_t need)
 
 static _noreturn_ void bundled_child(struct launch *l, int *trees)
 {
-    struct message go;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fd_recv(l->control[1], &go, sizeof(go), NULL, 0, NULL, NULL) != sizeof(go) ||
-        go.kind != MESSAGE_GO)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         _exit(125);
+    /* Slow (0.3 ms) and needed by nobody yet: made here, while the outer maps ids and makes
+     * placeholders, instead of by clone3, for which the outer would wait. */
+    if (l->plan->network != NETWORK_OPEN && unshare(CLONE_NEWNET) < 0)
+        init_fail(l, -errno, "cannot make a network namespace");
+    await_message(l, MESSAGE_GO);
     struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
     s.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -576,8 +590,6 @@ int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error
 {
     uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                      CLONE_NEWCGROUP;
-    if (l->plan->network != NETWORK_OPEN)
-        flags |= CLONE_NEWNET;
     _cleanup_free_ int *trees = mem_zalloc(l->plan->n_mounts + 1, sizeof(*trees));
     if (!trees)
         return error_set(err, -ENOMEM, "out of memory");

@@ -341,8 +341,8 @@ static bool reap(struct launch *l, pid_t command)
         m.kind = MESSAGE_EXITED;
         if (getrusage(RUSAGE_CHILDREN, &use) == 0)
             m.maxrss_kib = (uint64_t)use.ru_maxrss;
-        /* Nobody left: the outer need not wait for this process's own end. */
-        m.has = waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD;
+        /* Nobody left: the outer may put away what it holds before this process's own end. */
+        m.alone = waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD;
         (void)fd_send(l->control[1], &m, sizeof(m), NULL, 0);
         return false;
     }

@@ -18,7 +18,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -457,8 +456,8 @@ static void try_seccomp(struct report *r)
     int listener = install_notifying();
     if (listener < 0)
         goto failed;
-    r->value = ioctl(listener, UAPI_SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-                     UAPI_SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
+    r->value = sys_ioctl(listener, UAPI_SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+                         (void *)(uintptr_t)UAPI_SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0;
     r->stage = SECCOMP_ANSWER;
     pid_t pid = fork();
     if (pid == 0) {

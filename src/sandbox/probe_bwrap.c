@@ -225,21 +225,38 @@ static const char *others_may_write(const struct stat *st)
     return NULL;
 }
 
-static bool is_unfit_dir(const struct bwrap_request *q, const char *path, const struct stat *st)
+/* One search: the request, and its unfit directories looked at once. */
+struct search {
+    const struct bwrap_request *q;
+    struct arena *a;
+    struct identity {
+        dev_t dev;
+        ino_t ino; /* 0 = does not exist */
+    } * unfit;
+};
+
+static bool look_at_unfit_dirs(struct search *s)
 {
-    for (size_t i = 0; i < q->n_unfit_dirs; i++) {
-        struct stat root;
-        if (str_eq(path, q->unfit_dirs[i]))
-            return true;
-        if (stat(q->unfit_dirs[i], &root) == 0 && root.st_dev == st->st_dev &&
-            root.st_ino == st->st_ino)
-            return true;
+    s->unfit = arena_zalloc(s->a, s->q->n_unfit_dirs + 1, sizeof(*s->unfit));
+    for (size_t i = 0; s->unfit && i < s->q->n_unfit_dirs; i++) {
+        struct stat st;
+        if (stat(s->q->unfit_dirs[i], &st) == 0)
+            s->unfit[i] = (struct identity){st.st_dev, st.st_ino};
     }
+    return s->unfit != NULL;
+}
+
+static bool is_unfit_dir(const struct search *s, const char *path, const struct stat *st)
+{
+    for (size_t i = 0; i < s->q->n_unfit_dirs; i++)
+        if (str_eq(path, s->q->unfit_dirs[i]) ||
+            (s->unfit[i].dev == st->st_dev && s->unfit[i].ino == st->st_ino))
+            return true;
     return false;
 }
 
 /* Is every directory from DIR (canonical) up to the root fit? */
-static bool check_dirs(const struct bwrap_request *q, const char *dir, struct bwrap_probe *b)
+static bool check_dirs(const struct search *s, const char *dir, struct bwrap_probe *b)
 {
     char path[MAX_PATH_BYTES];
     (void)snprintf(path, sizeof(path), "%s", dir);
@@ -248,7 +265,7 @@ static bool check_dirs(const struct bwrap_request *q, const char *dir, struct bw
         const char *why = NULL;
         if (stat(path, &st) < 0)
             why = "cannot be looked at";
-        else if (is_unfit_dir(q, path, &st))
+        else if (is_unfit_dir(s, path, &st))
             why = "is where a sandboxed command works or may write";
         else
             why = others_may_write(&st);
@@ -527,46 +544,47 @@ static void judge(const struct bwrap_request *q, const struct stat *st, struct b
 /* ---- the search ---- */
 
 /* Looks at DIR/bwrap. False when there is none. */
-static bool look_at(const struct bwrap_request *q, struct arena *a, const char *dir,
-                    struct bwrap_probe *b)
+static bool look_at(const struct search *s, const char *dir, struct bwrap_probe *b)
 {
     struct stat st;
-    char *named = path_join(a, dir, "bwrap"), *real_dir, *real;
+    char *named = path_join(s->a, dir, "bwrap"), *real_dir, *real;
     if (!named || stat(named, &st) < 0 || !S_ISREG(st.st_mode) || access(named, X_OK) < 0)
         return false;
     *b = (struct bwrap_probe){.state = BWRAP_UNTRIED, .result = {.id = "bwrap"}};
     size_t missing = 0;
-    if (path_canonical(a, dir, &real_dir, &missing) < 0 || missing ||
-        path_canonical(a, named, &real, &missing) < 0 || missing ||
+    if (path_canonical(s->a, dir, &real_dir, &missing) < 0 || missing ||
+        path_canonical(s->a, named, &real, &missing) < 0 || missing ||
         strlen(real) >= sizeof(b->path)) {
         set_detail(b, "%s cannot be resolved", show(named));
         return true;
     }
     (void)snprintf(b->path, sizeof(b->path), "%s", real);
-    char *target_dir = path_parent(a, real);
+    char *target_dir = path_parent(s->a, real);
     if (!target_dir || stat(real, &st) < 0) {
         set_detail(b, "%s cannot be looked at", show(named));
         return true;
     }
-    if (check_dirs(q, real_dir, b) &&
-        (str_eq(target_dir, real_dir) || check_dirs(q, target_dir, b)) && check_file(&st, b))
-        judge(q, &st, b);
+    if (check_dirs(s, real_dir, b) &&
+        (str_eq(target_dir, real_dir) || check_dirs(s, target_dir, b)) && check_file(&st, b))
+        judge(s->q, &st, b);
     return true;
 }
 
 bool probe_bwrap(const struct bwrap_request *q, struct bwrap_probe *ret)
 {
     _cleanup_arena_ struct arena a = {0};
+    struct search s = {.q = q, .a = &a};
     struct bwrap_probe found;
     *ret = (struct bwrap_probe){.state = BWRAP_MISSING, .result = {.id = "bwrap"}};
     set_detail(ret, "there is none on PATH");
     set_fix(ret, "install bubblewrap (0.12 or newer); bawn's bundled backend does without");
-    for (const char *p = q->path_env ? q->path_env : ""; *p;) {
+    const char *p = q->path_env && look_at_unfit_dirs(&s) ? q->path_env : "";
+    while (*p) {
         size_t n = strcspn(p, ":");
         char *dir = arena_strndup(&a, p, n);
         p += n + (p[n] == ':');
         /* An empty or relative element means the working directory. */
-        if (!dir || dir[0] != '/' || !look_at(q, &a, dir, &found))
+        if (!dir || dir[0] != '/' || !look_at(&s, dir, &found))
             continue;
         if (ret->state == BWRAP_MISSING || found.state == BWRAP_FIT)
             *ret = found;

@@ -37,10 +37,10 @@ struct run {
     int sigfd;
     struct supervisor *supervisor;
     struct terminal *terminal;
-    struct held *held;
     int64_t started_ms, wall_deadline_ms, kill_deadline_ms; /* 0 = none */
     unsigned interrupts;
     bool ended, timed_out, killed;
+    bool alone; /* when it ended, nothing else was running */
     int status;     /* what bawn exits with, once ended */
     int signal;     /* that ended the command, or 0 */
     uint64_t maxrss_kib;
@@ -114,7 +114,9 @@ static int hold_placeholders(struct run *r, struct error *err)
                                            UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
         if (fd < 0)
             return error_errno(err, fd, "cannot open %s to hold %s", show(dir), show(name));
-        int e = journal_hold(r->l.journal, fd, dir, name, &r->held[i].dev, &r->held[i].ino, err);
+        dev_t dev;
+        ino_t ino;
+        int e = journal_hold(r->l.journal, fd, dir, name, &dev, &ino, err);
         if (e < 0)
             return e;
     }
@@ -243,6 +245,7 @@ static void handle_message(struct run *r, const struct message *m)
             break;
         r->ended = true;
         r->maxrss_kib = m->maxrss_kib;
+        r->alone = m->alone;
         if (WIFSIGNALED(m->code)) {
             r->signal = WTERMSIG(m->code);
             r->status = 128 + r->signal;
@@ -304,6 +307,11 @@ static void forward(struct run *r, int sig)
         return;
     case SIGCHLD:
         return;
+    case SIGCONT:
+        if (r->terminal)
+            terminal_resume(r->terminal);
+        tell_init(r, MESSAGE_SIGNAL, SIGCONT);
+        return;
     case SIGTSTP:
         tell_init(r, MESSAGE_SIGNAL, SIGTSTP);
         if (r->terminal)
@@ -342,6 +350,9 @@ static int timeout_of(const struct run *r)
     int s = r->supervisor ? supervisor_timeout(r->supervisor) : -1;
     if (s >= 0)
         least = MIN_OF(least, (int64_t)s);
+    int t = r->terminal ? terminal_timeout(r->terminal) : -1;
+    if (t >= 0)
+        least = MIN_OF(least, (int64_t)t);
     return least == INT64_MAX ? -1 : least < 0 ? 0 : (int)MIN_OF(least, (int64_t)60000);
 }
 
@@ -438,6 +449,9 @@ static void finish(struct run *r)
     r->l.control[0] = -1;
     fd_close(r->l.work[0]);
     r->l.work[0] = -1;
+    /* A placeholder goes only when nothing is left that could take its name; else after the wait. */
+    if (r->l.journal && r->alone)
+        journal_close(steal_ptr(&r->l.journal));
     if (r->pid > 0)
         while (waitpid(r->pid, NULL, __WALL) < 0 && errno == EINTR)
             ;
@@ -445,7 +459,6 @@ static void finish(struct run *r)
     fd_close(r->sigfd);
     if (r->l.journal)
         journal_close(r->l.journal);
-    mem_free(r->held);
     if (r->supervisor)
         supervisor_free(r->supervisor);
     (void)sigprocmask(SIG_SETMASK, &r->l.old_mask, NULL);
@@ -454,9 +467,7 @@ static void finish(struct run *r)
 static int start(struct run *r, struct error *err)
 {
     const struct plan *plan = r->l.plan;
-    int e = hold_placeholders(r, err);
-    if (e < 0)
-        return e;
+    int e = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.control) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.work) < 0)
         return error_errno(err, -errno, "cannot make sockets");
@@ -464,14 +475,21 @@ static int start(struct run *r, struct error *err)
     (void)setsockopt(r->l.control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
     switch (plan->backend) {
     case BACKEND_BWRAP:
-        e = bwrap_spawn(&r->l, &r->pid, &r->pidfd, err);
+        e = hold_placeholders(r, err);
+        if (e == 0)
+            e = bwrap_spawn(&r->l, &r->pid, &r->pidfd, err);
         break;
     case BACKEND_LANDLOCK:
     case BACKEND_EXTERNAL:
         e = landlock_spawn(&r->l, &r->pid, &r->pidfd, err);
         break;
     default:
+        /* The placeholders are made while the sandbox's process makes its namespaces. */
         e = bundled_spawn(&r->l, &r->pid, &r->pidfd, err);
+        if (e == 0)
+            e = hold_placeholders(r, err);
+        if (e == 0)
+            tell_init(r, MESSAGE_HELD, 0);
         break;
     }
     if (e < 0)
@@ -521,10 +539,6 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     umask(r.l.umask);
     if (getrlimit(RLIMIT_NOFILE, &r.l.nofile) < 0)
         return error_errno(err, -errno, "cannot read the limit of open files");
-    r.held = mem_zalloc(plan->n_mounts + 1, sizeof(*r.held));
-    if (!r.held)
-        return error_set(err, -ENOMEM, "out of memory");
-    r.l.held = r.held;
     sigset_t watched;
     block_signals(&r, &watched);
     r.started_ms = now_ms();

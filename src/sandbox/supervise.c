@@ -65,10 +65,10 @@ int supervisor_fd(const struct supervisor *s)
     return s->watch.listener;
 }
 
-/* A row that the filter denies: said, then refused. */
-static void refused_call(struct supervisor *s, struct target *t, struct answer *ret)
+/* A row that the filter denies: said, then refused with the positive errno CODE. */
+static void refused_call(struct supervisor *s, struct target *t, int code, struct answer *ret)
 {
-    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EPERM};
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -code};
     if (!s->watch.denials)
         return;
     char exe[PATH_MAX];
@@ -113,8 +113,10 @@ static bool serve_one(struct supervisor *s)
         return r == -EINTR || r == -ENOENT;
     struct target t = {.listener = s->watch.listener, .req = s->req, .tid = (pid_t)s->req->pid};
     struct answer a = {.kind = ANSWER_ERROR, .error = -EPERM};
-    if (!watch_socket_call(&s->watch, &t, &a) && !watch_file_call(&s->watch, &t, &a))
-        refused_call(s, &t, &a);
+    int code = EPERM;
+    if (seccomp_refuses(s->watch.l->plan->filter, &s->req->data, &code) ||
+        (!watch_socket_call(&s->watch, &t, &a) && !watch_file_call(&s->watch, &t, &a)))
+        refused_call(s, &t, code, &a);
     if (a.kind == ANSWER_LATER) {
         struct pending_connect *slot = s->pending.n < PENDING_MAX ? vec_push(&s->pending) : NULL;
         if (slot) {

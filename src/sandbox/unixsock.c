@@ -6,6 +6,7 @@
 #include "sandbox/unixsock.h"
 
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/sys.h"
 
 #include <errno.h>
@@ -68,61 +69,84 @@ static int request(int diag)
     return send(diag, &req, sizeof(req), MSG_NOSIGNAL) == (ssize_t)sizeof(req) ? 0 : -errno;
 }
 
-/* Looks through one datagram of the dump. 1 found, 0 go on, 2 end, negative errno. */
-static int look(const char *buf, size_t n, uint32_t ino, uint32_t dev)
+/* What one datagram of the dump said. */
+struct heard {
+    bool found, done;
+    int error;
+};
+
+/* Netlink pads everything to four bytes. */
+static size_t padded(size_t n)
 {
-    const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
-    int found = 0;
-    for (; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
-        if (h->nlmsg_type == NLMSG_DONE)
-            return found ? 1 : 2;
-        if (h->nlmsg_type == NLMSG_ERROR) {
-            const struct nlmsgerr *e = NLMSG_DATA(h);
-            return h->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) && e->error ? e->error : -EPROTO;
-        }
-        if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
-            continue;
-        const struct unix_diag_msg *m = NLMSG_DATA(h);
-        size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof(*m));
-        for (const struct rtattr *a = (const struct rtattr *)(const void *)(m + 1); RTA_OK(a, left);
-             a = RTA_NEXT(a, left)) {
-            struct unix_diag_vfs vfs;
-            if (a->rta_type != UNIX_DIAG_VFS || RTA_PAYLOAD(a) < sizeof(vfs))
-                continue;
-            memcpy(&vfs, RTA_DATA(a), sizeof(vfs));
+    return (n + 3) & ~(size_t)3;
+}
+
+/* One socket's attributes: is it bound to the file asked for? */
+static bool is_bound_to(struct bytes attributes, uint32_t ino, uint32_t dev)
+{
+    while (attributes.n >= sizeof(struct rtattr)) {
+        struct rtattr a;
+        memcpy(&a, attributes.p, sizeof(a));
+        if (a.rta_len < sizeof(a) || a.rta_len > attributes.n)
+            return false;
+        struct unix_diag_vfs vfs;
+        if (a.rta_type == UNIX_DIAG_VFS && a.rta_len >= sizeof(a) + sizeof(vfs)) {
+            memcpy(&vfs, attributes.p + sizeof(a), sizeof(vfs));
             if (vfs.udiag_vfs_ino == ino && vfs.udiag_vfs_dev == dev)
-                found = 1;
+                return true;
         }
+        size_t step = MIN_OF(padded(a.rta_len), attributes.n);
+        attributes = (struct bytes){attributes.p + step, attributes.n - step};
     }
-    return found ? 1 : 0;
+    return false;
+}
+
+static void listen_to(struct bytes datagram, uint32_t ino, uint32_t dev, struct heard *h)
+{
+    while (datagram.n >= sizeof(struct nlmsghdr)) {
+        struct nlmsghdr m;
+        memcpy(&m, datagram.p, sizeof(m));
+        if (m.nlmsg_len < sizeof(m) || m.nlmsg_len > datagram.n) {
+            h->error = -EPROTO;
+            return;
+        }
+        const size_t head = sizeof(m) + padded(sizeof(struct unix_diag_msg));
+        if (m.nlmsg_type == NLMSG_DONE) {
+            h->done = true;
+        } else if (m.nlmsg_type == NLMSG_ERROR) {
+            int32_t code = 0;
+            if (m.nlmsg_len >= sizeof(m) + sizeof(code))
+                memcpy(&code, datagram.p + sizeof(m), sizeof(code));
+            h->error = code ? code : -EPROTO;
+            return;
+        } else if (m.nlmsg_len >= head) {
+            struct bytes attributes = {datagram.p + head, m.nlmsg_len - head};
+            h->found = h->found || is_bound_to(attributes, ino, dev);
+        }
+        size_t step = MIN_OF(padded(m.nlmsg_len), datagram.n);
+        datagram = (struct bytes){datagram.p + step, datagram.n - step};
+    }
 }
 
 static int search(int diag, uint32_t ino, uint32_t dev)
 {
-    int r = request(diag), found = 0;
+    struct heard h = {0};
+    int r = request(diag);
     if (r < 0)
         return r;
     /* The whole dump is read even after a hit: what stays in the queue would answer the next one. */
-    for (;;) {
-        _Alignas(struct nlmsghdr) char buf[32768];
+    while (!h.done) {
+        char buf[32768];
         ssize_t n = recv(diag, buf, sizeof(buf), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        bool done = false;
-        r = look(buf, (size_t)n, ino, dev);
-        if (r < 0)
-            return r;
-        if (r == 1)
-            found = 1;
-        /* NLMSG_DONE closes the dump, in a datagram of its own or behind the last sockets. */
-        const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
-        for (size_t left = (size_t)n; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
-            done = done || h->nlmsg_type == NLMSG_DONE;
-        if (done)
-            return found;
+        listen_to((struct bytes){buf, (size_t)n}, ino, dev, &h);
+        if (h.error)
+            return h.error;
     }
+    return h.found;
 }
 
 int unixsock_is_inside(int diag, int file)
