@@ -26,8 +26,7 @@ struct error {
     char note[256];                  /* stands behind the marker line, e.g. a suggestion, or "" */
 };
 
-/* Starts an error anew and returns CODE, so that `return error_set(err, -EINVAL, …)` reads well.
- * With %m, errno's text is used as of the call. */
+/* Starts an error anew and returns CODE, so that `return error_set(err, -EINVAL, …)` reads well. */
 int error_set(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);
 /* As error_set with ": TEXT OF ERRNO" behind the message. CODE is a negative errno. */
 int error_errno(struct error *err, int code, const char *fmt, ...) _printf_(3, 4);

@@ -33,7 +33,12 @@ void *mem_alloc(size_t size)
 
 void *mem_zalloc(size_t count, size_t size)
 {
-    return must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return must_fail() ? NULL : calloc(1, total ? total : 1);
 }
 
 void *mem_resize(void *p, size_t count, size_t size)

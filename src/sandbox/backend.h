@@ -24,6 +24,7 @@
 
 enum message_kind {
     MESSAGE_FAILED = 1, /* set-up failed: code, text. The sender exits */
+    MESSAGE_NOTE,       /* init: something the person should know, in `text` */
     MESSAGE_READY,      /* init: mounts stand; descriptors: netns diagnostics socket, pty master */
     MESSAGE_STARTED,    /* command: about to exec; carries the notification descriptor if there is one */
     MESSAGE_EXEC_FAILED,/* command: exec did not work: code, text says which program */

@@ -226,7 +226,7 @@ static void put(struct set_up *s, int tree, const char *path)
 {
     int r = attach(tree, s->new_root, path);
     if (r < 0)
-        init_fail(s->l, r == -ENOSPC ? -ENOSPC : r,
+        init_fail(s->l, r,
                   r == -ENOSPC ? "too many mounts: the kernel's limit (fs.mount-max) is reached at %s"
                                : "cannot mount on %s",
                   show(path));
@@ -296,6 +296,9 @@ static void put_proc(struct set_up *s)
         static const char *const options[][2] = {{"mode", "0555"}, {"size", "64k"}, {NULL, NULL}};
         static const char *const files[] = {"cpuinfo", "meminfo",     "stat",    "uptime",
                                             "loadavg", "filesystems", "version", "cmdline"};
+        struct message note = {.kind = MESSAGE_NOTE,
+                               .text = "/proc cannot be mounted here: the command gets a minimal one"};
+        (void)fd_send(s->l->control[1], &note, sizeof(note), NULL, 0);
         fd = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
         if (fd < 0)
             init_fail(s->l, fd, "cannot make a /proc");
@@ -586,10 +589,55 @@ static int map_ids(pid_t pid, struct error *err)
     return r < 0 ? error_errno(err, r, "cannot map user and group ids into the sandbox") : 0;
 }
 
+/* The number in the first line of FILE, or 0. */
+static unsigned long number_in(const char *file)
+{
+    char buf[32];
+    _cleanup_fd_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+    if (n <= 0)
+        return 0;
+    buf[n] = '\0';
+    return strtoul(buf, NULL, 10);
+}
+
+static size_t count_mounts(void)
+{
+    _cleanup_fd_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    char buf[65536];
+    size_t lines = 0;
+    ssize_t n;
+    while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            lines += buf[i] == '\n';
+    return lines;
+}
+
+/* Is there room for the plan's mounts? Asked of large plans only; a wrong guess still ends at the
+ * kernel's own limit. */
+static int check_room(const struct plan *plan, struct error *err)
+{
+    if (plan->n_mounts < 1000)
+        return 0;
+    unsigned long max = number_in("/proc/sys/fs/mount-max");
+    size_t host = count_mounts();
+    if (max == 0 || plan->n_mounts + host + 16 <= max)
+        return 0;
+    error_set(err, -ENOSPC,
+              "%zu mounts are needed beside the host's %zu, and the kernel allows %lu in a namespace",
+              plan->n_mounts, host, max);
+    error_hint(err, "mask the directories that hold these files, or raise it: sysctl fs.mount-max=%lu",
+               (plan->n_mounts + host) * 2);
+    return -ENOSPC;
+}
+
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
     uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                      CLONE_NEWCGROUP;
+    int r = check_room(l->plan, err);
+    if (r < 0)
+        return r;
     _cleanup_free_ int *trees = mem_zalloc(l->plan->n_mounts + 1, sizeof(*trees));
     if (!trees)
         return error_set(err, -ENOMEM, "out of memory");
@@ -602,7 +650,7 @@ int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error
         error_hint(err, "`bawn doctor` shows what forbids them and how to allow it");
         return pid;
     }
-    int r = map_ids(pid, err);
+    r = map_ids(pid, err);
     struct message go = {.kind = MESSAGE_GO};
     if (r == 0) {
         r = fd_send(l->control[0], &go, sizeof(go), NULL, 0);

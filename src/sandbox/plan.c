@@ -437,7 +437,8 @@ static void choose_filter(struct builder *b)
     /* What the supervisor opens or renames for the command is held by mounts. Landlock has none, and
      * needs none: what is not enumerated when it starts stays shut. */
     bool mounts = p->backend == BACKEND_BUNDLED || p->backend == BACKEND_BWRAP;
-    if (mounts && has_named_mask(p->profile))
+    /* Where the profile leaves things out, a read can be refused too, and the log is to show it. */
+    if (mounts && (has_named_mask(p->profile) || (b->in->log_denials && !p->root_is_host)))
         p->filter |= FILTER_WATCH_OPEN;
     if (mounts && p->n_guarded)
         p->filter |= FILTER_WATCH_RENAME;

@@ -276,6 +276,11 @@ static int wait_started(struct run *r, struct error *err)
         }
         if (m.kind == MESSAGE_FAILED)
             return error_set(err, m.code < 0 ? m.code : -EIO, "%s", m.text);
+        if (m.kind == MESSAGE_NOTE && !r->options->quiet) {
+            char line[600];
+            int n = snprintf(line, sizeof(line), "bawn: warning: %s\n", m.text);
+            (void)fd_write_all(2, line, MIN_OF((size_t)n, sizeof(line) - 1));
+        }
         if (m.kind != MESSAGE_STARTED)
             continue;
         r->command = sender;
@@ -522,6 +527,11 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
         int e = check_descriptor(plan, options->pass_fds[i], err);
         if (e < 0)
             return e;
+    }
+    if (plan->config->limits.processes && geteuid() == 0 && !plan->profile->full_access) {
+        error_set(err, -EPERM, "limits.processes does not hold for root: the kernel exempts it");
+        error_hint(err, "run as an ordinary user, or leave the limit out");
+        return -EPERM;
     }
     if (plan->profile->full_access && options->status_fd < 0)
         return run_directly(options, ret_status);

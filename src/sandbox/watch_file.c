@@ -172,6 +172,14 @@ static void judge(struct watch *w, struct target *t, const struct resolved *wher
     denials_file(w->denials, where->path, wanted, t->tid, exe);
 }
 
+/* A read of what the sandbox does not show: a refusal only where the host has something there. */
+static void judge_absent(struct watch *w, struct target *t, const struct resolved *where)
+{
+    struct stat st;
+    if (w->denials && where->path[0] && lstat(where->path, &st) == 0)
+        judge(w, t, where, ACCESS_READ);
+}
+
 /* A mask that a user named stands over PATH. */
 static bool is_masked(const struct watch *w, const char *path)
 {
@@ -379,6 +387,7 @@ static void watched_open(struct watch *w, struct target *t, int dirfd, const cha
         judge(w, t, &where, ACCESS_WRITE);
         open_new(w, t, &where, req, ret);
     } else {
+        judge_absent(w, t, &where);
         ret->error = where.code < 0 ? where.code : -ENOENT;
     }
     resolved_release(&where);
