@@ -151,14 +151,16 @@ char *printable(char *dst, size_t cap, const void *s, size_t n)
     static const char hex[] = "0123456789abcdef";
     static const char cut[] = "\xe2\x80\xa6";
     const unsigned char *p = s;
-    size_t o = 0;
+    size_t o = 0,
+           room_for_cut = 0; /* the last end of a character with room for the mark behind it */
     if (cap == 0)
         return dst;
     for (size_t i = 0; i < n;) {
         size_t len = utf8_shown(p + i, n - i);
-        size_t need = len ? len : 4;
-        /* Room for the cut mark is kept until the last byte is known to fit. */
-        if (o + need + (i + MAX_OF(len, (size_t)1) < n ? sizeof(cut) : 1) > cap) {
+        if (o + sizeof(cut) <= cap)
+            room_for_cut = o;
+        if (o + (len ? len : 4) + 1 > cap) {
+            o = room_for_cut;
             if (o + sizeof(cut) <= cap) {
                 memcpy(dst + o, cut, sizeof(cut) - 1);
                 o += sizeof(cut) - 1;

@@ -87,6 +87,8 @@ int cmd_sandbox(int argc, char **argv)
         return cli_error(&err, EXIT_SETUP);
 
     /* Whoever reads the plan finds the warnings in it. */
+    if (!o.explain && s.start_warning && !o.quiet)
+        print_warning("%s", s.start_warning);
     if (!o.explain)
         print_warnings(s.plan->warnings, s.plan->n_warnings);
     if (o.verbose)

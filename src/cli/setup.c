@@ -13,6 +13,7 @@
 #include "cli/print.h"
 #include "sandbox/journal.h"
 #include "sandbox/probe.h"
+#include "sandbox/survey.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -407,23 +408,6 @@ int setup_profile(struct setup *s, struct error *err)
 
 /* ---- the plan ---- */
 
-/* Where the command can write, nothing is executed from: its own directories and every write entry.
- */
-static const char **unfit_dirs(struct setup *s, size_t *ret_n)
-{
-    const struct profile *p = s->profile;
-    const char **v = arena_zalloc(&s->arena, p->n_entries + 1, sizeof(*v));
-    size_t n = 0;
-    if (!v)
-        return NULL;
-    v[n++] = s->cwd;
-    for (size_t i = 0; i < p->n_entries; i++)
-        if (p->entries[i].access == ACCESS_WRITE)
-            v[n++] = p->entries[i].path;
-    *ret_n = n;
-    return v;
-}
-
 /* Is there a bwrap to choose? Asked only where one can be chosen. */
 static int find_bwrap(struct setup *s, struct error *err)
 {
@@ -432,8 +416,7 @@ static int find_bwrap(struct setup *s, struct error *err)
         return 0;
     struct bwrap_request request = {.path_env = getenv("PATH")};
     struct bwrap_probe probe;
-    request.unfit_dirs = unfit_dirs(s, &request.n_unfit_dirs);
-    if (!request.unfit_dirs)
+    if (probe_unfit_dirs(&s->arena, s->profile, s->cwd, &request.unfit_dirs, &request.n_unfit_dirs) < 0)
         return no_memory(err);
     request.state_dir = setup_state_dir(s, false);
     bool fit = probe_bwrap(&request, &probe);
@@ -444,6 +427,7 @@ static int find_bwrap(struct setup *s, struct error *err)
     }
     s->bwrap.path = fit ? arena_strdup(&s->arena, probe.path) : NULL;
     s->bwrap.why = fit ? NULL : arena_strdup(&s->arena, probe.result.detail);
+    s->start_warning = probe_start_warning(&probe);
     return fit && !s->bwrap.path ? no_memory(err) : 0;
 }
 
@@ -468,7 +452,12 @@ int setup_survey(struct setup *s, struct error *err)
         return r;
     if (may_keep_state(s))
         (void)setup_state_dir(s, true);
-    return survey_take(&s->arena, s->config, s->profile, &s->survey, err);
+    /* What is not run makes nothing. */
+    struct survey_request request = {.config = s->config,
+                                     .profile = s->profile,
+                                     .state_dir = setup_state_dir(s, false),
+                                     .dry_run = s->purpose != SETUP_RUN};
+    return survey_look(&s->arena, &request, &s->survey, err);
 }
 
 /* What loading the configuration had to say belongs to the plan's warnings: --explain shows one

@@ -37,6 +37,7 @@ struct setup {
     const char *state_dir; /* setup_state_dir() */
     bool state_looked;
     struct bwrap_facts bwrap;
+    const char *start_warning; /* about bwrap, or NULL; static */
     struct survey survey;
     struct plan *plan;
 };

@@ -45,8 +45,10 @@ static void put_rule(struct strbuf *b, const struct denial *d)
     }
     strbuf_puts(b, e->written ? e->written : e->path);
     strbuf_printf(b, " = \"%s\"", access_word(e->access));
-    if (e->origin.file)
+    if (e->origin.file && e->origin.line)
         strbuf_printf(b, " (%s:%u)", e->origin.file, e->origin.line);
+    else if (e->origin.file)
+        strbuf_printf(b, " (%s)", e->origin.file);
     else if (e->origin.layer)
         strbuf_printf(b, " (%s)", e->origin.layer);
 }
@@ -67,7 +69,8 @@ static void put_event(struct json *j, const struct denial *d, const char *time)
     json_kv_string(j, "rule", strbuf_text(&rule));
     if (d->entry) {
         json_kv_string(j, "file", d->entry->origin.file);
-        json_kv_int(j, "line", d->entry->origin.line);
+        if (d->entry->origin.line)
+            json_kv_int(j, "line", d->entry->origin.line);
     }
     json_kv_string(j, "hint", d->hint);
     json_key(j, "process");

@@ -123,7 +123,8 @@ static void test_printable(void **state)
                                   "5678",
                                   10),
                         "123\xe2\x80\xa6");
-    assert_string_equal(printable(out, 8, "12\n3", 4), "12\xe2\x80\xa6");
+    assert_string_equal(printable(out, 8, "12\n3", 4), "12\\x0a3");
+    assert_string_equal(printable(out, 8, "12\n34", 5), "12\xe2\x80\xa6");
     assert_string_equal(printable(out, 3, "1234", 4), "");
     assert_string_equal(printable(out, 1, "1", 1), "");
     for (size_t cap = 0; cap < 64; cap++) {

@@ -1,0 +1,26 @@
+/*
+ * Prints the tables that the manual has to agree with, one row a line, for tests/docs/run:
+ *
+ *   key NAME <TAB> DEFAULT             of src/config/keys.c
+ *   option COMMAND-BITS NAME LETTER    of src/cli/options.c ("-" without a letter)
+ *   status NAME NUMBER                 what bawn itself exits with
+ */
+#include "cli/options.c"
+#include "cli/print.h"
+#include "config/keys.h"
+
+#include <stdio.h>
+
+const struct command commands[] = {{0}};
+
+int main(void)
+{
+    for (size_t i = 0; i < n_config_keys; i++)
+        printf("key %s\t%s\n", config_keys[i].name, config_keys[i].fallback);
+    for (const struct option *o = options_table; o->name; o++)
+        printf("option %u %s %c\n", o->commands, o->name, o->letter ? o->letter : '-');
+    printf("bits %u %u %u %u\n", FOR_SANDBOX, FOR_EXPLAIN, FOR_DENIALS, FOR_DOCTOR);
+    printf("status broken %d\nstatus usage %d\nstatus refused %d\nstatus setup %d\n", EXIT_BROKEN,
+           EXIT_USAGE, EXIT_REFUSED, EXIT_SETUP);
+    return 0;
+}
