@@ -96,7 +96,7 @@ static int send_message(int sock, const void *p, size_t n, const int *fds, size_
         msg.msg_controllen = sizeof(control.space);
     }
     struct cmsghdr *c = nfds || creds ? CMSG_FIRSTHDR(&msg) : NULL;
-    if (nfds) {
+    if (nfds && c) {
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
@@ -104,7 +104,7 @@ static int send_message(int sock, const void *p, size_t n, const int *fds, size_
         len += CMSG_SPACE(sizeof(int) * nfds);
         c = CMSG_NXTHDR(&msg, c);
     }
-    if (creds) {
+    if (creds && c) { /* there is room for both in the buffer: never NULL */
         struct ucred who = {.pid = getpid(), .uid = getuid(), .gid = getgid()};
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_CREDENTIALS;

@@ -36,40 +36,23 @@ void toml_error_at(struct error *err, const char *file, struct bytes text, struc
              text.n ? text.p + from : "", to - from);
 }
 
-_printf_(4, 0) static int vfail(struct toml_parser *p, int code, struct toml_span span,
-                                const char *fmt, va_list ap)
+void toml_set_error(struct toml_parser *p, int code, struct toml_span span, const char *fmt, ...)
 {
-    if (p->err) {
-        char message[ERROR_MESSAGE_MAX];
-        (void)vsnprintf(message, sizeof(message), fmt, ap);
-        (void)error_set(p->err, code, "%s", message);
-        toml_error_at(p->err, p->file, p->text, span);
-    }
-    return code;
-}
-
-int toml_fail(struct toml_parser *p, struct toml_span span, const char *fmt, ...)
-{
+    if (!p->err)
+        return;
+    char message[ERROR_MESSAGE_MAX];
     va_list ap;
     va_start(ap, fmt);
-    int r = vfail(p, -EINVAL, span, fmt, ap);
+    (void)vsnprintf(message, sizeof(message), fmt, ap);
     va_end(ap);
-    return r;
+    (void)error_set(p->err, code, "%s", message);
+    toml_error_at(p->err, p->file, p->text, span);
 }
 
-int toml_fail_code(struct toml_parser *p, int code, struct toml_span span, const char *fmt, ...)
+void toml_set_no_memory(struct toml_parser *p)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    int r = vfail(p, code, span, fmt, ap);
-    va_end(ap);
-    return r;
-}
-
-int toml_no_memory(struct toml_parser *p)
-{
-    return error_set(p->err, -ENOMEM, "out of memory while reading %s",
-                     p->file ? show(p->file) : "a TOML value");
+    (void)error_set(p->err, -ENOMEM, "out of memory while reading %s",
+                    p->file ? show(p->file) : "a TOML value");
 }
 
 const char *toml_show(struct bytes b)
@@ -192,10 +175,11 @@ static int fail_byte(struct toml_parser *p, size_t at)
 int toml_check_text(struct toml_parser *p)
 {
     const unsigned char *s = (const unsigned char *)p->text.p;
+    const struct toml_span start = {1, 1, 0, 0};
     size_t n = p->text.n;
     if (n > MAX_FILE_BYTES)
-        return toml_fail_code(p, -EFBIG, (struct toml_span){1, 1, 0, 0},
-                              "%zu bytes of TOML; at most %u are read", n, MAX_FILE_BYTES);
+        return toml_fail_code(p, -EFBIG, start, "%zu bytes of TOML; at most %u are read", n,
+                              MAX_FILE_BYTES);
     for (size_t i = 0; i < n;) {
         if (n - i >= 8 && plain8(s + i)) {
             i += 8;

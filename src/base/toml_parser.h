@@ -16,6 +16,8 @@
 #include "base/limits.h"
 #include "base/toml.h"
 
+#include <errno.h>
+
 /* How a table or array came to be; it decides who may still add to it. */
 enum toml_made {
     MADE_IMPLICIT, /* on the way of a header: [a.b] made "a". One header or dotted keys may define
@@ -86,10 +88,14 @@ static inline bool toml_digit(int c)
 }
 
 /* toml_lex.c */
-int toml_fail(struct toml_parser *p, struct toml_span span, const char *fmt, ...) _printf_(3, 4);
-int toml_fail_code(struct toml_parser *p, int code, struct toml_span span, const char *fmt, ...)
+/* Sets the error and yields its code; macros, so that a compiler sees that it is negative. */
+#define toml_fail(p, span, ...) toml_fail_code((p), -EINVAL, (span), __VA_ARGS__)
+#define toml_fail_code(p, code, span, ...)                                                         \
+    (toml_set_error((p), (code), (span), __VA_ARGS__), (code))
+#define toml_no_memory(p) (toml_set_no_memory(p), -ENOMEM)
+void toml_set_error(struct toml_parser *p, int code, struct toml_span span, const char *fmt, ...)
     _printf_(4, 5);
-int toml_no_memory(struct toml_parser *p);
+void toml_set_no_memory(struct toml_parser *p);
 const char *toml_show(struct bytes b);               /* for messages: cut to a readable length */
 const char *toml_found(const struct toml_parser *p); /* what stands at the next byte, in words */
 struct toml_span toml_here(const struct toml_parser *p); /* the next character as a span */

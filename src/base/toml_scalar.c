@@ -30,6 +30,11 @@ static bool tok_take(struct token *t, char c)
     return true;
 }
 
+static bool is_one_of(const char *bytes, char c)
+{
+    return c != '\0' && strchr(bytes, c);
+}
+
 static int bad(struct token *t, const char *what, const char *why)
 {
     return toml_fail(t->p, t->span, "%s %s: %s", what, toml_show(t->b), why);
@@ -196,7 +201,7 @@ static int read_number(struct token *t, struct toml_value *out)
         out->floating = negative ? -v : v;
         return 0;
     }
-    if (rest.n >= 2 && rest.p[0] == '0' && memchr("xob", rest.p[1], 3)) {
+    if (rest.n >= 2 && rest.p[0] == '0' && is_one_of("xob", rest.p[1])) {
         if (from > 0)
             return bad(t, "integer", "0x, 0o and 0b take no sign");
         return read_prefixed(t, out);
@@ -342,7 +347,7 @@ static int read_datetime(struct token *t, struct toml_value *out)
 
 static size_t token_end(const struct toml_parser *p, size_t from)
 {
-    while (from < p->text.n && !memchr(" \t\r\n,]}#", p->text.p[from], 8))
+    while (from < p->text.n && !is_one_of(" \t\r\n,]}#", p->text.p[from]))
         from++;
     return from;
 }

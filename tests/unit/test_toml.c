@@ -469,33 +469,33 @@ static void test_size(void **state)
     assert_non_null(strstr(err.message, "at most 16777216"));
 }
 
-/* A million keys, the most there may be, as one table and as a table each; then one more. What is
- * quadratic would take hours. */
+/* A million keys, the most there may be, in one table; then one more. Fewer in the other shapes.
+ * What is quadratic would take hours. */
 static void test_keys(void **state)
 {
     (void)state;
-    for (int shape = 0; shape < 3; shape++) {
+    static const struct {
+        const char *line;
+        unsigned keys;
+    } shapes[] = {{"=1\n", MAX_TOML_KEYS}, {"]\n", 100000}, {".x=1\n", 100000}};
+    for (size_t shape = 0; shape < ARRAY_LEN(shapes); shape++) {
         _cleanup_strbuf_ struct strbuf b = {0};
         struct error err = {0};
-        unsigned keys = shape == 2 ? MAX_TOML_KEYS - 2 : MAX_TOML_KEYS;
-        for (unsigned i = 0; i < keys; i++) {
-            /* Neither sorted nor random: a bijection of the numbers below 2^24. */
-            unsigned k = i * 7919u & 0xffffffu;
-            if (shape == 0)
-                strbuf_printf(&b, "k%06x=1\n", k);
-            else if (shape == 1)
-                strbuf_printf(&b, "[k%06x]\n", k);
-            else
-                strbuf_printf(&b, "a.b.k%x=1\n", k);
+        /* Neither sorted nor random: a bijection of the numbers below 2^24. */
+        for (unsigned i = 0; i < shapes[shape].keys; i++) {
+            strbuf_printf(&b, "%sk%06x", shape == 1 ? "[" : "", i * 7919u & 0xffffffu);
+            strbuf_puts(&b, shapes[shape].line);
         }
         double from = seconds();
         int r = parse_buf(&b, &err);
         if (r < 0)
-            fail_msg("shape %d: %s", shape, err.message);
+            fail_msg("shape %zu: %s", shape, err.message);
         assert_true(seconds() - from < 60);
-        strbuf_puts(&b, shape == 1 ? "[z]\n" : "z=1\n");
-        assert_int_equal(parse_buf(&b, &err), -E2BIG);
-        assert_non_null(strstr(err.message, "more than 1000000 keys"));
+        if (shape == 0) {
+            strbuf_puts(&b, "z=1\n");
+            assert_int_equal(parse_buf(&b, &err), -E2BIG);
+            assert_non_null(strstr(err.message, "more than 1000000 keys"));
+        }
     }
 }
 
