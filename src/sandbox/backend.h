@@ -72,12 +72,15 @@ struct launch {
     struct rlimit nofile;    /* the caller's own limit, for the command */
     struct journal *journal;
     int self_fd;             /* bawn's own program, for the bwrap backend; else -1 */
+    int said;                /* what bwrap wrote on its standard error; 0 = no such thing */
 };
 
 /* Each starts init, which ends in init_main(); *ret_pid/pidfd is the outer's direct child. */
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
 int landlock_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
 int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
+/* When the sandbox ended before it stood: what bwrap said of it, as an error. 0 when it said nothing. */
+int bwrap_said(const struct launch *l, struct error *err);
 
 /* init.c: from a confined file view to the running command; never returns. `pty_slave` is -1 or the
  * command's terminal, `pty_master` and `diag` travel to the outer with MESSAGE_READY. */

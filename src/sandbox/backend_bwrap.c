@@ -4,6 +4,12 @@
  * up again before the command starts, so a link swapped in between ends the start instead of moving a
  * wall. The arguments travel through a memfd (`--args`): no limit on their length, and nobody's `ps`
  * shows them. Which bwrap is fit is probe.c's business.
+ *
+ * What bwrap brings that a sandbox of bawn's does not have is taken away again: it would put the terminal
+ * behind its standard output at /dev/console, so it gets none of the command's three descriptors (stage.c
+ * puts them back); its /dev stays writable, so it is sealed; of /proc it leaves to root what the kernel
+ * guards by file mode alone. It runs in a session of its own: an interrupt typed at the terminal is bawn's
+ * to pass on, not bwrap's to die of. What it has to say goes into a memfd and becomes bawn's own message.
  */
 #include "sandbox/backend.h"
 
@@ -29,6 +35,40 @@ static void words(struct strbuf *b, const char *a, const char *c)
 {
     word(b, a);
     word(b, c);
+}
+
+/* As bundled.c does: the kernel lets the host's root write these by file mode, without a capability. */
+static void put_proc(struct strbuf *b, const char *path)
+{
+    static const char *const shut[] = {"/proc/sys",  "/proc/sysrq-trigger", "/proc/irq",
+                                       "/proc/bus",  "/proc/acpi",          "/proc/fs",
+                                       "/proc/scsi", "/proc/mtrr",          "/proc/driver",
+                                       "/proc/asound"};
+    words(b, "--proc", path);
+    if (geteuid() != 0 && getegid() != 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(shut); i++) {
+        words(b, "--ro-bind-try", shut[i]);
+        word(b, shut[i]);
+    }
+}
+
+/* The directories between a mask and what is opened again below it can be entered, not listed. bwrap
+ * would make them with the usual mode. */
+static void put_way(struct strbuf *b, const struct plan *p, size_t index)
+{
+    const struct plan_mount *mask = NULL, *m = &p->mounts[index];
+    for (size_t i = 0; i < index; i++)
+        if (path_is_below(m->path, p->mounts[i].path))
+            mask = &p->mounts[i];
+    if (!mask || mask->op != MOUNT_MASK || !mask->reopened)
+        return;
+    for (const char *s = m->path + strlen(mask->path); (s = strchr(s + 1, '/'));) {
+        words(b, "--perms", "0111");
+        word(b, "--dir");
+        strbuf_put(b, m->path, (size_t)(s - m->path));
+        strbuf_putc(b, '\0');
+    }
 }
 
 static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, struct error *err)
@@ -62,10 +102,12 @@ static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, st
         words(b, "--tmpfs", m->path);
         return 0;
     case MOUNT_PROC:
-        words(b, "--proc", m->path);
+        put_proc(b, m->path);
         return 0;
     case MOUNT_DEV:
         words(b, "--dev", m->path);
+        words(b, "--perms", "1777");
+        words(b, "--tmpfs", "/dev/shm");
         return 0;
     case MOUNT_DEVICE:
         words(b, "--dev-bind-try", m->path);
@@ -124,12 +166,13 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
                 return empty;
             fds[(*n_fds)++] = empty;
         }
+        put_way(b, p, i);
         int r = put_mount(b, m, empty, err);
         if (r < 0)
             return r;
     }
     for (size_t i = 0; i < p->n_mounts; i++)
-        if (p->mounts[i].op == MOUNT_MASK && p->mounts[i].reopened)
+        if ((p->mounts[i].op == MOUNT_MASK && p->mounts[i].reopened) || p->mounts[i].op == MOUNT_DEV)
             words(b, "--remount-ro", p->mounts[i].path);
     if (!p->root_is_host)
         words(b, "--remount-ro", "/");
@@ -145,21 +188,44 @@ static int arguments_file(const struct strbuf *b, struct error *err)
     return r < 0 ? error_errno(err, r, "cannot write bwrap's arguments") : steal_fd(&fd);
 }
 
-static _noreturn_ void bwrap_child(struct launch *l, int args, int stage, int self)
+/* Everything bwrap_child() needs, made before the fork. */
+struct start {
+    int args, stage, self, said;
+    pid_t outer;
+};
+
+static void number_word(char *buf, size_t cap, int n)
 {
-    char a[16], s[16], c[16], w[16], exe[64];
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    (void)snprintf(buf, cap, "%d", n);
+}
+
+static _noreturn_ void bwrap_child(struct launch *l, const struct start *s)
+{
+    char args[16], stage[16], control[16], work[16], exe[64], stdio[3][16];
+    /* When the outer died before this call, there is nobody whose death would be told. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != s->outer || setsid() < 0)
         _exit(125);
-    (void)snprintf(a, sizeof(a), "%d", args);
-    (void)snprintf(s, sizeof(s), "%d", stage);
-    (void)snprintf(c, sizeof(c), "%d", l->control[1]);
-    (void)snprintf(w, sizeof(w), "%d", l->work[1]);
-    (void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", self);
-    (void)fd_set_cloexec(l->control[1], false);
-    (void)fd_set_cloexec(l->work[1], false);
+    for (int fd = 0; fd < 3; fd++) {
+        int copy = fcntl(fd, F_DUPFD, 3);
+        if (copy < 0)
+            init_fail(l, -errno, "cannot keep descriptor %d", fd);
+        number_word(stdio[fd], sizeof(stdio[fd]), copy);
+    }
+    _cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s->said, 2) < 0)
+        init_fail(l, -errno, "cannot start %s", show(l->plan->bwrap_path));
+    number_word(args, sizeof(args), s->args);
+    number_word(stage, sizeof(stage), s->stage);
+    number_word(control, sizeof(control), l->control[1]);
+    number_word(work, sizeof(work), l->work[1]);
+    (void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", s->self);
+    const int through[] = {s->args, s->stage, s->self, l->control[1], l->work[1]};
+    for (size_t i = 0; i < ARRAY_LEN(through); i++)
+        (void)fd_set_cloexec(through[i], false);
     (void)sigprocmask(SIG_SETMASK, &l->old_mask, NULL);
     char bwrap[] = "bwrap", arg_args[] = "--args", dashes[] = "--", hidden[] = STAGE_COMMAND;
-    char *argv[] = {bwrap, arg_args, a, dashes, exe, hidden, s, c, w, NULL};
+    char *argv[] = {bwrap, arg_args, args, dashes, exe, hidden, stage, control, work,
+                    stdio[0], stdio[1], stdio[2], NULL};
     /* Nothing of the caller's environment reaches bwrap: no loader variable, no locale. */
     char path[] = "PATH=/usr/bin:/bin";
     char *env[] = {path, NULL};
@@ -167,27 +233,46 @@ static _noreturn_ void bwrap_child(struct launch *l, int args, int stage, int se
     init_fail(l, -errno, "cannot start %s", show(l->plan->bwrap_path));
 }
 
+int bwrap_said(const struct launch *l, struct error *err)
+{
+    char text[400];
+    ssize_t n = l->said >= 0 ? pread(l->said, text, sizeof(text) - 1, 0) : 0;
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    const char *p = text;
+    if (strncmp(p, "bwrap: ", 7) == 0)
+        p += 7;
+    error_set(err, -EIO, "bwrap could not set the sandbox up: %s", show_n(p, strcspn(p, "\n")));
+    error_hint(err, "sandbox_backend = \"bundled\" does without; `bawn doctor` tries each part by itself");
+    return -EIO;
+}
+
 int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
     int fds[PLAN_BWRAP_MOUNTS * 4];
     size_t n_fds = 0;
     if (!l->plan->bwrap_path) {
-        error_set(err, -ENOENT, "no bwrap that is fit was found: %s", l->plan->backend_reason);
+        error_set(err, -ENOENT, "no bwrap that is fit was found: %s",
+                  l->plan->bwrap_why ? l->plan->bwrap_why : "there is none on PATH");
         error_hint(err, "install bubblewrap 0.12 or later, or sandbox_backend = \"bundled\"");
         return -ENOENT;
     }
     _cleanup_strbuf_ struct strbuf b = {0};
-    _cleanup_fd_ int self = open("/proc/self/exe", O_PATH);
+    _cleanup_fd_ int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     int r = self < 0 ? error_errno(err, -errno, "cannot open bawn's own program")
                      : make_arguments(l, &b, fds, ARRAY_LEN(fds), &n_fds, err);
     _cleanup_fd_ int args = r < 0 ? -1 : arguments_file(&b, err);
     _cleanup_fd_ int stage = args < 0 ? -1 : stage_write(l, err);
     if (r == 0)
         r = args < 0 ? args : stage < 0 ? stage : 0;
+    if (r == 0 && (l->said = memfd_create("bawn-said", MFD_CLOEXEC)) < 0)
+        r = error_errno(err, -errno, "cannot make a place for what bwrap says");
+    const struct start start = {args, stage, self, l->said, getpid()};
     int pidfd = -1;
     pid_t pid = r < 0 ? r : sys_clone3(0, &pidfd);
     if (pid == 0)
-        bwrap_child(l, args, stage, self);
+        bwrap_child(l, &start);
     for (size_t i = 0; i < n_fds; i++)
         fd_close(fds[i]);
     if (r < 0)

@@ -37,6 +37,7 @@ struct builder {
     string_vec warnings, guarded;
     VEC(struct level) levels;
     bool failed;
+    bool has_link; /* a mount goes on a symlink itself */
 };
 
 /* ---- order ---- */
@@ -163,6 +164,7 @@ static void add_item(struct builder *b, const struct survey_item *item)
     if (strcmp(item->path, "/") == 0)
         return;
     bool is_dir = item->kind == FILE_DIRECTORY;
+    b->has_link = b->has_link || item->is_link || item->kind == FILE_SYMLINK;
     if (state == STATE_MASKED) {
         struct plan_mount *m = add_mount(b, MOUNT_MASK, item->path);
         if (!m)
@@ -399,6 +401,7 @@ static void choose_backend(struct builder *b)
     enum backend asked = b->in->config->backend;
     const struct bwrap_facts *f = &b->in->bwrap;
     p->bwrap_path = f->path;
+    p->bwrap_why = f->why;
     p->backend = asked;
     p->backend_reason = "sandbox_backend says so";
     if (asked != BACKEND_AUTO)
@@ -406,6 +409,8 @@ static void choose_backend(struct builder *b)
     p->backend = BACKEND_BUNDLED;
     if (!f->path)
         p->backend_reason = f->why ? f->why : "no bwrap that is fit was found";
+    else if (b->has_link)
+        p->backend_reason = "bwrap cannot mount on a symlink";
     else if (p->n_mounts > PLAN_BWRAP_MOUNTS)
         p->backend_reason = arena_printf(b->a, "%zu mounts: bwrap is slow past %d", p->n_mounts, PLAN_BWRAP_MOUNTS);
     else {

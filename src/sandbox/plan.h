@@ -86,6 +86,7 @@ struct plan {
     const char *workspace;
     const char *cwd; /* of the command */
     const char *bwrap_path; /* of BACKEND_BWRAP */
+    const char *bwrap_why;  /* why there is none */
 
     bool root_is_host;         /* else the root is an empty read-only tmpfs with what is bound */
     bool root_write;           /* with root_is_host: "/" itself is writable (`:root = "write"`) */

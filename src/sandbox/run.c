@@ -32,7 +32,8 @@ struct run {
     struct launch l;
     const struct run_options *options;
     pid_t pid;     /* init, or the backend's helper above it */
-    int pidfd;
+    int pidfd;     /* of init as soon as it is known, else of `pid` */
+    pid_t init;    /* below bwrap; 0 when `pid` is init or nothing has been heard of it yet */
     pid_t command; /* as this process sees it; 0 until started */
     int sigfd;
     struct supervisor *supervisor;
@@ -269,6 +270,8 @@ static int wait_started(struct run *r, struct error *err)
         struct message m;
         pid_t sender = 0;
         int e = receive(r, &m, &diag, &pty, &listener, &sender);
+        if (e < 0 && r->l.plan->backend == BACKEND_BWRAP && bwrap_said(&r->l, err) < 0)
+            return e;
         if (e < 0) {
             error_set(err, e, "the sandbox ended before the command could start");
             error_hint(err, "`bawn doctor` tries each part by itself");
@@ -280,6 +283,14 @@ static int wait_started(struct run *r, struct error *err)
             char line[600];
             int n = snprintf(line, sizeof(line), "bawn: warning: %s\n", m.text);
             (void)fd_write_all(2, line, MIN_OF((size_t)n, sizeof(line) - 1));
+        }
+        if (m.kind == MESSAGE_READY && r->l.plan->backend == BACKEND_BWRAP && sender != r->init) {
+            int pidfd = sys_pidfd_open(sender);
+            if (pidfd >= 0) { /* else it has ended already, and why is in the next message */
+                fd_close(r->pidfd);
+                r->pidfd = pidfd;
+                r->init = sender;
+            }
         }
         if (m.kind != MESSAGE_STARTED)
             continue;

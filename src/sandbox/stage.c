@@ -16,6 +16,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 
 #define STAGE_MAGIC 0x62776e31u
 #define STAGE_MAX   (64u * 1024 * 1024)
@@ -31,9 +33,46 @@ struct stage {
 };
 
 struct stage_mount {
-    uint32_t op, write, is_dir, reopened, is_link;
+    uint32_t op, write, is_dir, reopened;
     uint64_t dev, ino;
+    uint64_t parent_dev, parent_ino; /* of the directory it stands in; 0, 0 when the sandbox makes that */
 };
+
+/* Is the directory that mount INDEX stands in one of the host's? Not in a root of the sandbox's own, nor
+ * below a mask. */
+static bool on_host(const struct plan *p, size_t index)
+{
+    bool host = p->root_is_host;
+    const char *path = p->mounts[index].path;
+    for (size_t i = 0; i < index; i++)
+        if (p->mounts[i].path[1] == '\0' || path_is_below(path, p->mounts[i].path))
+            host = p->mounts[i].op == MOUNT_BIND;
+    return host && path[1];
+}
+
+static int open_beneath_no_link(const char *path)
+{
+    return path_openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0,
+                        UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
+}
+
+/* The directory PATH stands in. A path that only moves while bwrap looks is told by it afterwards. */
+static bool parent_of(const char *path, struct stat *ret)
+{
+    char dir[PATH_MAX];
+    size_t n = (size_t)(path_base(path) - path);
+    if (n == 0 || n >= sizeof(dir))
+        return false;
+    memcpy(dir, path, n);
+    dir[n > 1 ? n - 1 : 1] = '\0';
+    _cleanup_fd_ int fd = open_beneath_no_link(dir);
+    return fd >= 0 && fstat(fd, ret) == 0;
+}
+
+static bool is_checked(const struct plan_mount *m)
+{
+    return m->op == MOUNT_BIND || m->op == MOUNT_MASK || m->op == MOUNT_MISSING;
+}
 
 int stage_write(const struct launch *l, struct error *err)
 {
@@ -65,6 +104,14 @@ int stage_write(const struct launch *l, struct error *err)
                                  .reopened = m->reopened,
                                  .dev = m->dev,
                                  .ino = m->ino};
+        struct stat parent;
+        if (is_checked(m) && on_host(p, i)) {
+            if (!parent_of(m->path, &parent))
+                return error_set(err, -ESTALE, "%s changed while the sandbox was being set up",
+                                 show(m->path));
+            sm.parent_dev = parent.st_dev;
+            sm.parent_ino = parent.st_ino;
+        }
         strbuf_put(&b, &sm, sizeof(sm));
     }
     strbuf_put(&b, p->cwd, strlen(p->cwd) + 1);
@@ -120,33 +167,57 @@ static void *room(struct launch *l, size_t n, size_t size)
     return p;
 }
 
+#define TMPFS 0x01021994l
+
+/* Is what stands at FD the thing that the plan put there? ST is of FD. */
+static bool is_right(const struct plan_mount *m, const struct stat *st, const struct statfs *fs)
+{
+    bool read_only = fs->f_flags & ST_RDONLY, known = m->dev || m->ino;
+    bool same = st->st_dev == m->dev && st->st_ino == m->ino;
+    mode_t mode = st->st_mode & 07777;
+    switch (m->op) {
+    case MOUNT_BIND:
+        return (!known || same) && (m->write || read_only);
+    case MOUNT_MASK:
+        return fs->f_type == TMPFS && read_only && !(known && same) &&
+               S_ISDIR(st->st_mode) == m->is_dir && mode == (m->reopened ? 0111 : 0);
+    default: /* MOUNT_MISSING */
+        return fs->f_type == TMPFS && read_only && S_ISDIR(st->st_mode) && mode == 0555;
+    }
+}
+
 /* bwrap found every path by name. Here each is looked up again, without following links: it must be
- * what the survey saw, or what the plan put over it. */
-static void verify(struct launch *l, const struct plan *plan)
+ * what the survey saw or what the plan put over it, in the directory it was in when bwrap was started. */
+static void verify(struct launch *l, const struct plan *plan, const struct stage_mount *asked)
 {
     for (size_t i = 0; i < plan->n_mounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
-        if (m->op != MOUNT_BIND && m->op != MOUNT_MASK && m->op != MOUNT_MISSING)
+        const struct stage_mount *a = &asked[i];
+        struct stat st, parent;
+        struct statfs fs;
+        if (!is_checked(m))
             continue;
-        struct stat st;
-        _cleanup_fd_ int fd = path_openat2(AT_FDCWD, m->path, O_PATH | O_NOFOLLOW, 0,
-                                           UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
-        if (fd < 0 || fstat(fd, &st) < 0)
-            init_fail(l, fd < 0 ? fd : -errno, "cannot look at %s after mounting", show(m->path));
-        bool right = true;
-        if (m->op == MOUNT_BIND && (m->dev || m->ino))
-            right = st.st_dev == (dev_t)m->dev && st.st_ino == (ino_t)m->ino;
-        else if (m->op == MOUNT_MASK && m->reopened)
-            right = (st.st_mode & 07777) == 0111;
-        else if (m->op == MOUNT_MASK)
-            right = (st.st_mode & 07777) == 0;
-        else if (m->op == MOUNT_MISSING)
-            right = S_ISDIR(st.st_mode) && (st.st_mode & 07777) == 0555;
-        /* A writable place must be a mount of its own, a read-only one must be read-only. */
-        if (right && m->op == MOUNT_BIND && !m->write && faccessat(fd, "", W_OK, AT_EMPTY_PATH) == 0)
-            right = false;
-        if (!right)
+        _cleanup_fd_ int fd = open_beneath_no_link(m->path);
+        if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOENT)
             init_fail(l, -ESTALE, "%s changed while the sandbox was being set up", show(m->path));
+        if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+            init_fail(l, fd < 0 ? fd : -errno, "cannot look at %s after mounting", show(m->path));
+        bool moved = (a->parent_dev || a->parent_ino) &&
+                     (!parent_of(m->path, &parent) || parent.st_dev != a->parent_dev ||
+                      parent.st_ino != a->parent_ino);
+        if (moved || !is_right(m, &st, &fs))
+            init_fail(l, -ESTALE, "%s changed while the sandbox was being set up", show(m->path));
+    }
+}
+
+/* bwrap ran with nothing on 0, 1 and 2; here the command's own come back. */
+static void take_stdio(struct launch *l, char **argv)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        int from = (int)strtol(argv[fd], NULL, 10);
+        if (from < 3 || dup2(from, fd) < 0)
+            init_fail(l, -EBADF, "cannot take descriptor %d over", fd);
+        fd_close(from);
     }
 }
 
@@ -157,7 +228,7 @@ _noreturn_ void stage_main(int argc, char **argv)
     static struct plan plan;
     static struct run_options options;
     static struct launch l;
-    if (argc != 5)
+    if (argc != 8)
         _exit(125);
     int fd = (int)strtol(argv[2], NULL, 10);
     l = (struct launch){.plan = &plan, .options = &options, .self_fd = -1};
@@ -166,6 +237,11 @@ _noreturn_ void stage_main(int argc, char **argv)
     l.work[1] = (int)strtol(argv[4], NULL, 10);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fd_set_cloexec(l.control[1], true) < 0 ||
         fd_set_cloexec(l.work[1], true) < 0)
+        _exit(125);
+    take_stdio(&l, argv + 5);
+    /* Says who is init: what the outer waits for and kills is this process, not bwrap above it. */
+    struct message here = {.kind = MESSAGE_READY};
+    if (fd_send(l.control[1], &here, sizeof(here), NULL, 0) < 0)
         _exit(125);
     _cleanup_strbuf_ struct strbuf text = {.max = STAGE_MAX};
     int r = fd_read_all(fd, STAGE_MAX, &text);
@@ -189,9 +265,11 @@ _noreturn_ void stage_main(int argc, char **argv)
                          .n_env = s.n_env,
                          .n_mounts = s.n_mounts};
     plan.mounts = room(&l, s.n_mounts, sizeof(*plan.mounts));
+    struct stage_mount *asked = room(&l, s.n_mounts, sizeof(*asked));
     for (size_t i = 0; i < s.n_mounts; i++) {
         struct stage_mount m;
         take(&reader, &m, sizeof(m));
+        asked[i] = m;
         plan.mounts[i] = (struct plan_mount){.op = (enum mount_op)m.op,
                                              .write = m.write,
                                              .is_dir = m.is_dir,
@@ -213,7 +291,7 @@ _noreturn_ void stage_main(int argc, char **argv)
     l.old_mask = s.old_mask;
     l.umask = (mode_t)s.umask;
     l.nofile = s.nofile;
-    verify(&l, &plan);
+    verify(&l, &plan, asked);
     int diag = plan.filter & FILTER_NETWORK_OFF ? init_open_diag() : -1;
     int master = -1, slave = -1;
     if (l.want_pty && (r = init_open_pty(&master, &slave)) < 0)

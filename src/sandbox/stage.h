@@ -7,7 +7,8 @@
 
 #include "sandbox/backend.h"
 
-/* The hidden subcommand that bwrap starts: `bawn STAGE_COMMAND FD CONTROL WORK`. */
+/* The hidden subcommand that bwrap starts: `bawn STAGE_COMMAND FD CONTROL WORK IN OUT ERR`, the last three
+ * being the command's standard descriptors under other numbers. */
 #define STAGE_COMMAND "--sandbox-init"
 
 /* A sealed memfd (not close-on-exec) with everything, or a negative errno. */

@@ -297,10 +297,21 @@ class Scene:
             if not self.kill_left():
                 break
             time.sleep(0.02)
+        self.let_tidy_up()
         shutil.rmtree(os.fsencode(self.t), ignore_errors=True)
         if os.path.exists(self.t):
             subprocess.run(["chmod", "-R", "u+rwX", self.t], stderr=subprocess.DEVNULL)
             shutil.rmtree(os.fsencode(self.t), ignore_errors=True)
+
+    def let_tidy_up(self):
+        """A bawn that was killed left placeholders, perhaps in /tmp, and a journal of them in its home: the
+        next start that finds the journal removes them. That start is here, before the home goes."""
+        journals = [os.path.join(d, f) for d, _, files in os.walk(self.t) for f in files
+                    if os.path.basename(d) == "placeholders"]
+        if self.inside and journals:
+            subprocess.run(self.argv("true"), env=self.environ(), cwd=self.cwd, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT,
+                           **self.as_user())
 
     def kill_left(self):
         """Ends what this run left behind: known by a variable in its environment."""

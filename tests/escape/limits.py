@@ -7,7 +7,23 @@ NAMES = ("files/missing-*", "files/git*", "files/claude-*", "files/vscode-*", "f
          "watched/placeholder-*", "races/placeholder-*", "descriptors/stdin-protected-*", "own/home-is-workspace")
 
 LIMITS = {
-    "landlock": [],
+    "landlock": [
+        ("files/outside-chmod", "Landlock has no right for modes"),
+        ("files/git-chmod", "Landlock has no right for modes"),
+        ("files/outside-touch", "Landlock has no right for times"),
+        ("files/outside-xattr", "Landlock has no right for extended attributes"),
+        ("masks/exact-size", "Landlock has no right for stat"),
+        ("masks/symlink-match-readlink", "Landlock has no right for readlink"),
+        ("kernel/shared-memory-*", "no ipc namespace"),
+        ("kernel/message-queue", "no ipc namespace"),
+        ("processes/proc-cmdline", "no pid namespace: command lines can be read"),
+        ("processes/policy-in-cmdline", "no pid namespace: command lines can be read"),
+        ("processes/caller-visible", "no pid namespace"),
+        ("processes/prlimit", "no pid namespace; Landlock's scope is for signals"),
+        ("processes/setpriority", "no pid namespace; Landlock's scope is for signals"),
+        ("processes/affinity", "no pid namespace; Landlock's scope is for signals"),
+        ("processes/survive-helper-killed", "no pid namespace whose first process could be killed"),
+    ],
     "bwrap": [],
     "bundled": [],
 }

@@ -225,6 +225,9 @@ ATTEMPTS = [
     A("placeholder-of-another-run", "touch ready; for i in $(seq 200); do test -e go && break; sleep 0.05; "
       "done; mkdir .git && echo x > .git/x", effect=exists("{w}/.git/x"),
       during=lambda s, p: _second_run(s)),
+    A("placeholder-of-another-home", "touch ready; for i in $(seq 200); do test -e go && break; sleep 0.05; "
+      "done; mkdir .git && echo x > .git/x", effect=exists("{w}/.git/x"), before=lambda s: _first_run(s),
+      during=lambda s, p: _first_run_ends(s)),
 ]
 
 
@@ -257,6 +260,25 @@ def _remove_placeholder(s):
         os.rmdir(f"{s.w}/.git")
     except OSError:
         pass
+    s.put("{w}/go")
+
+
+def _first_run(s):
+    """Somebody else's sandbox (its own state directory) made the placeholder that ours then finds."""
+    if s.inside:
+        s.mkdir("{t}/bawn2")
+        s.data["first"] = s.outside(os.path.abspath(os.environ["BAWN"]), "sandbox", "-s", "workspace-write",
+                                    "-c", f'sandbox_backend="{BACKEND}"', "--", "sh", "-c",
+                                    "touch first; while ! test -e leave; do sleep 0.02; done",
+                                    env={"BAWN_HOME": f"{s.t}/bawn2"}, cwd=s.w)
+        s.wait_for("{w}/first")
+
+
+def _first_run_ends(s):
+    s.wait_for("{w}/ready")
+    if s.inside:
+        s.put("{w}/leave")
+        s.data["first"].wait(10)
     s.put("{w}/go")
 
 

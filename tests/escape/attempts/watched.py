@@ -68,7 +68,7 @@ ATTEMPTS = [
     A("judges-descriptors", "for i in 3 4 5 6 7 8 9 10 11 12; do echo x > /proc/self/fd/$i/new; done; true",
       before=directory, mode=None, config=GLOB, effect=lambda s: os.path.exists(f"{s.o}/new")),
     A("judges-directory", "echo x > /proc/self/cwd/new", before=lambda s: setattr(s, "cwd", s.o),
-      opts=("-C", "{w}"), mode=None, config=GLOB),
+      opts=("-C", "{w}"), mode=None, config=GLOB, effect=lambda s: os.path.lexists(f"{s.o}/new")),
     A("judges-root", "cat /proc/self/root{o}/secret", mode=None, leak=True,
       config=profile('":project_roots" = { "**/*.env" = "none" }\n"{o}/secret" = "none"')),
     A("judges-mounts", "echo x > {o}/new", mode=None, config=GLOB),
@@ -76,7 +76,7 @@ ATTEMPTS = [
     A("rights-unwatched", "cat {w}/theirs", before=other_owner, user="root", leak=True),
     A("other-owner-write", "echo x > {w}/theirs", before=other_owner, user="root", mode=None, config=GLOB,
       effect=lambda s: open(f"{s.w}/theirs").read() != s.token + "\n"),
-    A("judges-terminal", "exec 3<> /dev/console || exec 3<> /dev/kmsg", user="root", mode=None, config=GLOB),
+    A("judges-terminal", "test -c /dev/kmsg && exec 3<> /dev/kmsg", user="root", mode=None, config=GLOB),
     A("placeholder-name-by-descriptor", "exec 3< .; mkdir /proc/self/fd/3/.git", mode=None, config=GLOB,
       effect=lambda s: os.path.lexists(f"{s.w}/.git")),
 ]
