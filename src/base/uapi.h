@@ -19,6 +19,7 @@
 #define UAPI_SYS_close_range             436
 #define UAPI_SYS_openat2                 437
 #define UAPI_SYS_pidfd_getfd             438
+#define UAPI_SYS_faccessat2              439
 #define UAPI_SYS_mount_setattr           442
 #define UAPI_SYS_landlock_create_ruleset 444
 #define UAPI_SYS_landlock_add_rule       445

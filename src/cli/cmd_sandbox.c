@@ -38,23 +38,33 @@ static void say_limits(const struct plan *plan)
                plan->backend_reason ? plan->backend_reason : "");
 }
 
+/* What the survey saw may be gone when the mounts are made: other runs come and go. The whole look is
+ * taken again then; who changes things all the time ends at the bound. */
+#define TRIES_MOST 8
+
 static int run(struct setup *s, const struct options *o)
 {
     struct error err = {0};
     int status = EXIT_SETUP;
-    struct run_options run = {
-        .argv = o->rest,
-        .pass_fds = o->pass_fds,
-        .n_pass_fds = o->n_pass_fds,
-        .status_fd = o->status_fd,
-        .log_denials = o->log_denials,
-        .json = o->json,
-        .quiet = o->quiet,
-        .state_dir = setup_state_dir(s, false),
-    };
-    if (sandbox_run(s->plan, &run, &status, &err) < 0)
-        return cli_error(&err, EXIT_SETUP);
-    return status;
+    for (int tries = 1;; tries++) {
+        struct run_options run = {
+            .argv = o->rest,
+            .pass_fds = o->pass_fds,
+            .n_pass_fds = o->n_pass_fds,
+            .status_fd = o->status_fd,
+            .log_denials = o->log_denials,
+            .json = o->json,
+            .quiet = o->quiet,
+            .state_dir = setup_state_dir(s, false),
+        };
+        int r = sandbox_run(s->plan, &run, &status, &err);
+        if (r == 0)
+            return status;
+        if ((r != -ESTALE && r != -EEXIST) || tries == TRIES_MOST)
+            return cli_error(&err, EXIT_SETUP);
+        if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
+            return cli_error(&err, EXIT_SETUP);
+    }
 }
 
 int cmd_sandbox(int argc, char **argv)

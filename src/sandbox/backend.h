@@ -72,6 +72,7 @@ struct launch {
     struct rlimit nofile;    /* the caller's own limit, for the command */
     struct journal *journal;
     int self_fd;             /* bawn's own program, for the bwrap backend; else -1 */
+    pid_t init;              /* the reaper, for backends without a pid namespace; else 0 */
     int said;                /* what bwrap wrote on its standard error; 0 = no such thing */
 };
 

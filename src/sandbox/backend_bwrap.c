@@ -149,8 +149,8 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
     }
     for (size_t i = 0; i < p->n_mounts; i++) {
         const struct plan_mount *m = &p->mounts[i];
-        if (m->op == MOUNT_BIND && is_symlink(m->path)) {
-            error_set(err, -ENOTSUP, "bwrap cannot hold the link %s in place", show(m->path));
+        if ((m->op == MOUNT_BIND || m->op == MOUNT_MASK) && is_symlink(m->path)) {
+            error_set(err, -ENOTSUP, "bwrap cannot mount on %s, which is a symlink", show(m->path));
             error_hint(err, "sandbox_backend = \"bundled\"");
             return -ENOTSUP;
         }
@@ -243,9 +243,13 @@ int bwrap_said(const struct launch *l, struct error *err)
     const char *p = text;
     if (strncmp(p, "bwrap: ", 7) == 0)
         p += 7;
-    error_set(err, -EIO, "bwrap could not set the sandbox up: %s", show_n(p, strcspn(p, "\n")));
+    size_t n_line = strcspn(p, "\n");
+    /* What was there a moment ago: somebody else's doing, and worth another look by the caller. */
+    const char *gone = strstr(p, "No such file or directory");
+    int code = gone && gone < p + n_line ? -ESTALE : -EIO;
+    error_set(err, code, "bwrap could not set the sandbox up: %s", show_n(p, n_line));
     error_hint(err, "sandbox_backend = \"bundled\" does without; `bawn doctor` tries each part by itself");
-    return -EIO;
+    return code;
 }
 
 int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)

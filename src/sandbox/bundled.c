@@ -85,7 +85,10 @@ static void collect(struct set_up *s)
         if (fd < 0) {
             if (m->op == MOUNT_DEVICE)
                 continue;
-            init_fail(s->l, fd, "cannot open %s for the sandbox", show(m->path));
+            init_fail(s->l, fd == -ENOENT || fd == -ELOOP ? -ESTALE : fd,
+                      fd == -ENOENT || fd == -ELOOP ? "%s changed while the sandbox was being set up"
+                                                    : "cannot open %s for the sandbox",
+                      show(m->path));
         }
         struct stat st;
         if (fstat(fd, &st) < 0)

@@ -91,6 +91,7 @@ struct node {
 typedef VEC(struct node) node_vec;
 
 struct builder {
+    const struct plan *plan;
     struct arena arena;
     node_vec nodes;
     int ruleset;
@@ -118,7 +119,7 @@ static int add_dev(struct builder *b, const struct plan_mount *m)
     int r = add_node(b, m->path, LIST, LIST, m);
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(devices); i++)
         r = add_node(b, devices[i], DEVICE, DEVICE | LIST, NULL);
-    return r < 0 ? r : add_node(b, "/dev/pts", DEVICE | LIST, DEVICE | LIST, NULL);
+    return r;
 }
 
 static int add_mount(struct builder *b, const struct plan_mount *m)
@@ -247,6 +248,67 @@ static struct span below(const struct builder *b, struct span s, const char *pat
     return in;
 }
 
+static bool is_missing(const struct builder *b, const char *name)
+{
+    for (size_t i = 0; i < b->nodes.n; i++) {
+        const struct node *n = &b->nodes.v[i];
+        if (n->mount && n->mount->op == MOUNT_MISSING && str_eq(path_base(n->path), name))
+            return true;
+    }
+    return false;
+}
+
+/* ` -c 'KEY=[…]'`: the names of LIST that exist wherever they are protected. Nothing when all do. */
+static void put_kept(const struct builder *b, struct strbuf *out, const char *key,
+                     const struct string_list *list)
+{
+    bool all = true;
+    for (size_t i = 0; i < list->n; i++)
+        all = all && !is_missing(b, list->v[i]);
+    if (all)
+        return;
+    strbuf_printf(out, " -c '%s=[", key);
+    const char *sep = "";
+    for (size_t i = 0; i < list->n; i++) {
+        if (is_missing(b, list->v[i]))
+            continue;
+        strbuf_printf(out, "%s\"%s\"", sep, show(list->v[i]));
+        sep = ", ";
+    }
+    strbuf_puts(out, "]'");
+}
+
+static int say_missing(struct builder *b, const char *path, const struct node *missing)
+{
+    const struct config *c = b->plan->config;
+    _cleanup_strbuf_ struct strbuf others = {0}, hint = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < b->nodes.n; i++) {
+        const struct node *other = &b->nodes.v[i];
+        if (other != missing && other->mount && other->mount->op == MOUNT_MISSING && n++ < 3)
+            strbuf_printf(&others, "%s%s", n == 1 ? " (nor " : ", ", show(other->path));
+    }
+    if (n > 3)
+        strbuf_printf(&others, " and %zu more", n - 3);
+    if (n)
+        strbuf_puts(&others, ")");
+    error_set(b->err, -EOPNOTSUPP,
+              "the landlock backend cannot hold %s%s, which does not exist: it would have to forbid "
+              "every new name in %s",
+              show(missing->path), strbuf_text(&others), show(path));
+    if (c) {
+        put_kept(b, &hint, "protected_names", &c->protected_names);
+        put_kept(b, &hint, "protected_agent_names", &c->protected_agent_names);
+    }
+    if (hint.n && !strbuf_failed(&hint))
+        error_hint(b->err, "protect only what exists:%s; or make it, or choose another sandbox_backend",
+                   strbuf_text(&hint));
+    else
+        error_hint(b->err, "make %s, take its entry out, or choose another sandbox_backend",
+                   show(missing->path));
+    return -EOPNOTSUPP;
+}
+
 /* Making names in PATH would be inherited by its holes. When only missing names forbid it, that is
  * a price nobody wants to pay. */
 static int refuse_missing(struct builder *b, struct span s, const char *path)
@@ -261,17 +323,7 @@ static int refuse_missing(struct builder *b, struct span s, const char *path)
             return 0;
         missing = n;
     }
-    if (!missing)
-        return 0;
-    error_set(
-        b->err, -EOPNOTSUPP,
-        "the landlock backend cannot hold %s, which does not exist: it would have to forbid every "
-        "new name in %s",
-        show(missing->path), show(path));
-    error_hint(b->err,
-               "create %s, take its name off protected_names, or choose another sandbox_backend",
-               show(missing->path));
-    return -EOPNOTSUPP;
+    return missing ? say_missing(b, path, missing) : 0;
 }
 
 static void note(struct builder *b, const char *path, uint64_t lost)
@@ -406,7 +458,7 @@ static uint64_t handled_by(int abi)
 static int build(const struct plan *plan, struct strbuf *notes, int *ret_fd, struct error *err)
 {
     int abi = landlock_abi(), r;
-    struct builder b = {.notes = notes, .err = err, .handled = handled_by(abi)};
+    struct builder b = {.plan = plan, .notes = notes, .err = err, .handled = handled_by(abi)};
     struct uapi_landlock_ruleset_attr attr = {.handled_access_fs = b.handled};
 
     if (abi < ABI_TRUNCATE) {
@@ -438,6 +490,22 @@ static int build(const struct plan *plan, struct strbuf *notes, int *ret_fd, str
 int landlock_prepare(const struct plan *plan, int *ret_ruleset_fd, struct error *err)
 {
     return build(plan, NULL, ret_ruleset_fd, err);
+}
+
+int landlock_prepare_noted(const struct plan *plan, struct strbuf *notes, int *ret_ruleset_fd,
+                           struct error *err)
+{
+    return build(plan, notes, ret_ruleset_fd, err);
+}
+
+int landlock_allow_terminal(int ruleset_fd, int slave)
+{
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = DEVICE & ON_FILES & handled_by(landlock_abi()), .parent_fd = slave};
+    return syscall(UAPI_SYS_landlock_add_rule, ruleset_fd, UAPI_LANDLOCK_RULE_PATH_BENEATH, &rule,
+                   0) < 0
+               ? -errno
+               : 0;
 }
 
 int landlock_describe(const struct plan *plan, struct strbuf *notes, struct error *err)

@@ -16,6 +16,8 @@
  *     stands beside it.) `protected_names` without it, or another backend, is the way out
  *   - entries that come to be in an enumerated directory after the start, made from outside, have
  * no rights: closed, not open
+ *   - a directory of terminals that were made after the start cannot be told from the user's other
+ *     terminals: the command can use its own and make none (`devices = ["/dev/pts"]` opens all)
  *   - private /tmp, a private /dev/shm and a private /proc do not exist: the first is refused, of
  *     /dev/shm nothing is granted unless the profile names it, and /proc is the host's, where
  * Landlock's own rule keeps other processes' memory and environment shut
@@ -43,6 +45,11 @@ int landlock_scope_install(void);
 /* Builds the ruleset of PLAN: files, TCP when the network is off, scopes. The descriptor is
  * close-on-exec and belongs to the caller. Reads the disk where a tree has to be enumerated. */
 int landlock_prepare(const struct plan *plan, int *ret_ruleset_fd, struct error *err);
+/* The same, and appends what landlock_describe() would to NOTES. */
+int landlock_prepare_noted(const struct plan *plan, struct strbuf *notes, int *ret_ruleset_fd,
+                           struct error *err);
+/* Lets the command use the terminal SLAVE, its own; other terminals of the user stay shut. No heap. */
+int landlock_allow_terminal(int ruleset_fd, int slave);
 /* Puts the calling thread under it. no_new_privs must be set. No heap, async-signal-safe. */
 int landlock_enforce(int ruleset_fd);
 /* For --explain: appends a line (with newline) for every directory that takes no new names or

@@ -117,7 +117,7 @@ static void add_missing(struct builder *b, const struct survey_item *item, const
                         const struct perm_entry *entry)
 {
     /* Where nothing can be created, nothing has to be held. */
-    if (under->state != STATE_WRITE)
+    if (under->state != STATE_WRITE || item->closed)
         return;
     /* The first component that does not exist is what is held. */
     char *path = arena_strdup(b->a, item->path);

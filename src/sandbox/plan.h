@@ -23,6 +23,7 @@ struct survey_item {
     const char *path;               /* canonical; of a missing one: canonical parent + rest */
     enum file_kind kind;            /* of what stands at `path` */
     unsigned missing;               /* how many last components do not exist */
+    bool closed;                    /* missing, in a directory this user cannot write or open up */
     bool is_link;                   /* this item is a symlink that must itself be held in place */
     dev_t dev;
     ino_t ino;

@@ -190,6 +190,9 @@ static int receive(struct run *r, struct message *m, int *ret_diag, int *ret_pty
     static const unsigned bits[3] = {MESSAGE_HAS_DIAG, MESSAGE_HAS_PTY, MESSAGE_HAS_LISTENER};
     size_t nfds = 0, used = 0;
     ssize_t n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
+    /* Init went without reading all it was sent: the socket says so once, before what it had said. */
+    if (n == -ECONNRESET)
+        n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
     if (n != sizeof(*m)) {
         for (size_t i = 0; n > 0 && i < nfds; i++)
             fd_close(fds[i]);

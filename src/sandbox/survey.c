@@ -139,6 +139,7 @@ static struct survey_item item_of(const struct resolved *res)
     return (struct survey_item){.path = res->path,
                                 .kind = res->kind,
                                 .missing = res->missing,
+                                .closed = res->closed,
                                 .dev = res->dev,
                                 .ino = res->ino,
                                 .nlink = res->nlink};

@@ -34,6 +34,7 @@ struct resolved {
     const char *path; /* canonical; with `missing` components that do not exist at its end */
     enum file_kind kind;
     unsigned missing;
+    bool closed; /* missing, and this user cannot make it */
     dev_t dev;
     ino_t ino;
     nlink_t nlink;

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "base/uapi.h"
 #include "sandbox/journal.h"
 
@@ -130,6 +131,15 @@ static bool is_placeholder(const struct resolver *r, int dirfd, const struct sta
            journal_dir_is_empty(dirfd, name);
 }
 
+/* Can nothing be made in the directory, by its mode or its mount, nor that mode be changed? The
+ * command has no right that this process lacks. */
+static bool is_closed(int dirfd)
+{
+    struct stat st;
+    return syscall(UAPI_SYS_faccessat2, dirfd, "", W_OK, AT_EMPTY_PATH) < 0 && fstat(dirfd, &st) == 0 &&
+           st.st_uid != geteuid();
+}
+
 /* NAME in DIRFD (the directory PATH) is missing with COUNT components. When that directory is
  * itself a placeholder, it is as good as missing too. */
 static void set_missing(const struct resolver *r, int dirfd, const char *path, unsigned count,
@@ -141,6 +151,7 @@ static void set_missing(const struct resolver *r, int dirfd, const char *path, u
     ret->dev = 0;
     ret->ino = 0;
     ret->nlink = 0;
+    ret->closed = is_closed(dirfd);
     if (!r->state_dir || path[1] == '\0' || fstat(dirfd, &st) < 0 || st.st_nlink > 2)
         return;
     _cleanup_fd_ int above = openat(dirfd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);

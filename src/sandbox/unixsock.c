@@ -6,9 +6,11 @@
 #include "sandbox/unixsock.h"
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -72,6 +74,7 @@ static int request(int diag)
 /* What one datagram of the dump said. */
 struct heard {
     bool found, done;
+    uint32_t socket; /* inode number of the socket itself */
     int error;
 };
 
@@ -121,14 +124,19 @@ static void listen_to(struct bytes datagram, uint32_t ino, uint32_t dev, struct 
             return;
         } else if (m.nlmsg_len >= head) {
             struct bytes attributes = {datagram.p + head, m.nlmsg_len - head};
-            h->found = h->found || is_bound_to(attributes, ino, dev);
+            if (!h->found && is_bound_to(attributes, ino, dev)) {
+                struct unix_diag_msg socket;
+                memcpy(&socket, datagram.p + sizeof(m), sizeof(socket));
+                h->socket = socket.udiag_ino;
+                h->found = true;
+            }
         }
         size_t step = MIN_OF(padded(m.nlmsg_len), datagram.n);
         datagram = (struct bytes){datagram.p + step, datagram.n - step};
     }
 }
 
-static int search(int diag, uint32_t ino, uint32_t dev)
+static int search(int diag, uint32_t ino, uint32_t dev, uint32_t *ret_socket)
 {
     struct heard h = {0};
     int r = request(diag);
@@ -146,19 +154,95 @@ static int search(int diag, uint32_t ino, uint32_t dev)
         if (h.error)
             return h.error;
     }
+    *ret_socket = h.socket;
     return h.found;
 }
 
-int unixsock_is_inside(int diag, int file)
+static int find(int diag, int file, uint32_t *ret_socket)
 {
     struct stat st;
     if (fstat(file, &st) < 0)
         return -errno;
     if (!S_ISSOCK(st.st_mode))
         return 0;
-    int r = search(diag, (uint32_t)st.st_ino, kernel_dev(major(st.st_dev), minor(st.st_dev)));
+    int r = search(diag, (uint32_t)st.st_ino, kernel_dev(major(st.st_dev), minor(st.st_dev)),
+                   ret_socket);
     uint32_t dev;
     if (r == 0 && mount_device(file, &dev) == 0)
-        r = search(diag, (uint32_t)st.st_ino, dev);
+        r = search(diag, (uint32_t)st.st_ino, dev, ret_socket);
     return r;
+}
+
+int unixsock_is_inside(int diag, int file)
+{
+    uint32_t socket;
+    return find(diag, file, &socket);
+}
+
+/* ---- without a namespace of its own ---- */
+
+#define PROCESSES_MAX 4096
+#define PATH_ROOM     80
+
+static void close_directory(DIR **d)
+{
+    if (*d)
+        (void)closedir(*d);
+}
+
+static bool holds(pid_t pid, const char *name)
+{
+    char path[PATH_ROOM], link[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    _cleanup_(close_directory) DIR *d = opendir(path);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        ssize_t n = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+        if (n <= 0)
+            continue;
+        link[n] = '\0';
+        if (str_eq(link, name))
+            return true;
+    }
+    return false;
+}
+
+/* Appends the children of every thread of PID. */
+static size_t add_children(pid_t pid, pid_t *list, size_t n, size_t max)
+{
+    char path[PATH_ROOM];
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    _cleanup_(close_directory) DIR *d = opendir(path);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] < '0' || e->d_name[0] > '9' || strlen(e->d_name) > 10)
+            continue;
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, e->d_name);
+        FILE *f = fopen(path, "re");
+        int child;
+        while (f && n < max && fscanf(f, "%d", &child) == 1)
+            list[n++] = child;
+        if (f)
+            (void)fclose(f);
+    }
+    return n;
+}
+
+int unixsock_is_held_below(int diag, int file, pid_t top)
+{
+    uint32_t socket;
+    int r = find(diag, file, &socket);
+    if (r <= 0 || top <= 0)
+        return r < 0 ? r : 0;
+    char name[PATH_ROOM];
+    (void)snprintf(name, sizeof(name), "socket:[%u]", socket);
+    _cleanup_free_ pid_t *list = mem_zalloc(PROCESSES_MAX, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    size_t n = 1;
+    list[0] = top;
+    for (size_t i = 0; i < n; i++) {
+        if (i && holds(list[i], name)) /* `top` is bawn's own */
+            return 1;
+        n = add_children(list[i], list, n, PROCESSES_MAX);
+    }
+    return 0;
 }

@@ -13,4 +13,8 @@
  * socket file. 1, 0, or a negative errno. */
 int unixsock_is_inside(int diag, int file);
 
+/* The same where there is no such namespace (DIAG is of the host's): is the socket bound to FILE held by
+ * TOP or a process below it? Looked up in the descriptor tables; who cannot be looked at holds nothing. */
+int unixsock_is_held_below(int diag, int file, pid_t top);
+
 #endif

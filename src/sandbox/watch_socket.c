@@ -115,6 +115,16 @@ static bool is_listed(const struct plan *plan, const struct stat *st)
     return false;
 }
 
+/* Is the socket file FILE one of the sandbox's own? */
+static bool is_inside(struct watch *w, int file)
+{
+    if (!(w->l->plan->filter & FILTER_NO_NETNS))
+        return w->diag >= 0 && unixsock_is_inside(w->diag, file) == 1;
+    if (w->diag < 0)
+        w->diag = init_open_diag();
+    return w->diag >= 0 && unixsock_is_held_below(w->diag, file, w->l->init) == 1;
+}
+
 static void connect_unix(struct watch *w, struct target *t, int *sock, const char *addr, socklen_t n,
                          struct answer *ret)
 {
@@ -142,7 +152,7 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
         resolved_release(&where);
         return;
     }
-    bool inside = w->diag >= 0 && unixsock_is_inside(w->diag, where.fd) == 1;
+    bool inside = is_inside(w, where.fd);
     if (!S_ISSOCK(st.st_mode)) {
         ret->kind = ANSWER_ERROR;
         ret->error = -ECONNREFUSED;
