@@ -16,9 +16,12 @@
 /* Names in the user's directory that hold credentials of bawn's own. */
 static const char *const credentials[] = {"auth.json", "credentials.json", "credentials.toml"};
 
-/* Of protected_agent_names: what only an agent reads and people hardly make by hand. Held even
+/* Names in the user's directory that say what is allowed. */
+static const char *const own_files[] = {"trust.toml", "rules"};
+
+/* Of protected_agent_names: what only an agent reads. Held even
  * while it does not exist; the others are left alone until then. */
-static const char *const only_agents[] = {".claude", ".cursor", ".gemini"};
+static const char *const only_agents[] = {".claude", ".cursor", ".gemini", ".mcp.json"};
 
 static int no_memory(struct error *err)
 {
@@ -64,6 +67,18 @@ static int add_own(struct build *b, const char *path, enum access access, bool i
     return 0;
 }
 
+/* A file of configuration by itself: it may be a link to where the command can write, or have a
+ * second name there. */
+static int add_own_file(struct build *b, const char *path)
+{
+    if (!path || path[0] != '/')
+        return 0;
+    if (add_own(b, path, ACCESS_READ, true) < 0)
+        return -ENOMEM;
+    b->entries.v[b->entries.n - 1].e.one_name = true;
+    return 0;
+}
+
 static int protect_own(struct build *b)
 {
     const struct perm_context *c = b->context;
@@ -80,6 +95,12 @@ static int protect_own(struct build *b)
             add_own(b, layer->dir, ACCESS_READ, false) < 0)
             return -ENOMEM;
     }
+    for (size_t i = 0; writes && i < b->config->n_layers; i++)
+        if (add_own_file(b, b->config->layers[i].file) < 0)
+            return -ENOMEM;
+    for (size_t i = 0; writes && c->bawn_home && i < ARRAY_LEN(own_files); i++)
+        if (add_own_file(b, path_join(b->a, c->bawn_home, own_files[i])) < 0)
+            return -ENOMEM;
     for (size_t i = 0; c->bawn_home && i < ARRAY_LEN(credentials); i++) {
         char *path = path_join(b->a, c->bawn_home, credentials[i]);
         if (!path || add_own(b, path, ACCESS_NONE, true) < 0)

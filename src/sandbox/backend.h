@@ -44,6 +44,7 @@ struct message {
     unsigned has;      /* MESSAGE_HAS_*: which descriptors came along, in that order */
     bool alone;        /* of MESSAGE_EXITED: the command left nothing behind */
     uint64_t maxrss_kib;
+    int64_t input_at; /* of MESSAGE_EXITED: how far the command read its stdin, -1 when it cannot seek */
     char text[512];
 };
 
@@ -73,6 +74,7 @@ struct launch {
     struct journal *journal;
     int self_fd;             /* bawn's own program, for the bwrap backend; else -1 */
     pid_t init;              /* the reaper, for backends without a pid namespace; else 0 */
+    int ruleset;             /* of the landlock backend; 0 = none */
     int said;                /* what bwrap wrote on its standard error; 0 = no such thing */
 };
 

@@ -62,7 +62,7 @@ static _noreturn_ void landlock_child(struct launch *l, int ruleset, const struc
             r = landlock_enforce(ruleset);
         if (r < 0)
             init_fail(l, r, "cannot enter the Landlock domain");
-        fd_close(ruleset);
+        l->ruleset = ruleset; /* the command enters it again; init closes it afterwards */
     }
     init_main(l, -1, master, slave);
 }

@@ -128,11 +128,15 @@ static int new_filesystem(const char *type, const char *const options[][2], unsi
     return sys_ret(syscall(UAPI_SYS_fsmount, fs, UAPI_FSMOUNT_CLOEXEC, attr));
 }
 
-static int attach(int tree, int root, const char *path)
+/* WHAT says which file the place must be, or is NULL. */
+static int attach(int tree, int root, const char *path, const struct plan_mount *what)
 {
+    struct stat st;
     _cleanup_fd_ int at = open_in(root, path, 0);
     if (at < 0)
-        return at;
+        return at == -ENOENT || at == -ELOOP ? -ESTALE : at;
+    if (what && (fstat(at, &st) < 0 || !same_file(what, &st)))
+        return -ESTALE;
     return sys_move_mount(tree, at, "",
                           UAPI_MOVE_MOUNT_F_EMPTY_PATH | UAPI_MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -225,14 +229,20 @@ static void make_place(struct set_up *s, const char *path, bool is_dir)
     }
 }
 
-static void put(struct set_up *s, int tree, const char *path)
+static void put_on(struct set_up *s, int tree, const char *path, const struct plan_mount *what)
 {
-    int r = attach(tree, s->new_root, path);
+    int r = attach(tree, s->new_root, path, what);
     if (r < 0)
         init_fail(s->l, r,
                   r == -ENOSPC ? "too many mounts: the kernel's limit (fs.mount-max) is reached at %s"
-                               : "cannot mount on %s",
+                  : r == -ESTALE ? "%s changed while the sandbox was being set up"
+                                 : "cannot mount on %s",
                   show(path));
+}
+
+static void put(struct set_up *s, int tree, const char *path)
+{
+    put_on(s, tree, path, NULL);
 }
 
 static int clone_of(struct set_up *s, int fd, const char *path)
@@ -327,10 +337,18 @@ static void put_proc(struct set_up *s)
         return;
     }
     put(s, fd, "/proc");
+    /* Names of the keys that the caller's uid holds. */
+    static const char *const hidden[] = {"keys", "key-users"};
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++) {
+        _cleanup_fd_ int tree = clone_of(s, s->mask_file, "/proc");
+        int r = sys_move_mount(tree, fd, hidden[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH);
+        if (r < 0 && r != -ENOENT)
+            init_fail(s->l, r, "cannot mask /proc/%s", hidden[i]);
+    }
     /* The kernel lets the host's root write these by file mode alone, without any capability. */
     if (geteuid() != 0 && getegid() != 0)
         return;
-    static const char *const shut[] = {"sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi", "mtrr", "driver", "asound", "latency_stats", "timer_list", "kpagecount", "kcore", "keys", "key-users"};
+    static const char *const shut[] = {"sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi", "mtrr", "driver", "asound", "latency_stats", "timer_list", "kpagecount", "kcore"};
     for (size_t i = 0; i < ARRAY_LEN(shut); i++) {
         _cleanup_fd_ int tree = sys_open_tree(fd, shut[i], UAPI_OPEN_TREE_CLONE | O_CLOEXEC);
         if (tree == -ENOENT)
@@ -424,7 +442,8 @@ static void attach_all(struct set_up *s)
                 below_mask = true;
             } else {
                 _cleanup_fd_ int tree = clone_of(s, m->is_dir ? s->mask_dir : s->mask_file, m->path);
-                put(s, tree, m->path);
+                /* On the very file the survey saw: another one here means it is elsewhere now. */
+                put_on(s, tree, m->path, m);
             }
             break;
         case MOUNT_MISSING: {

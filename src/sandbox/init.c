@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -98,6 +99,69 @@ static void drop_capabilities(struct launch *l)
     if (syscall(SYS_capget, &header, now) < 0 || now[0].effective || now[1].effective ||
         now[0].permitted || now[1].permitted)
         init_fail(l, -EPERM, "capabilities were not dropped");
+}
+
+/* ---- descriptors from outside ---- */
+
+/* Copies what is left of FROM into a sealed memfd, read from its beginning. */
+static int sealed_copy(int from)
+{
+    _cleanup_fd_ int copy = memfd_create("bawn-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char buf[65536];
+    if (copy < 0)
+        return -errno;
+    off_t at = 0;
+    for (;;) {
+        ssize_t n = pread(from, buf, sizeof(buf), at);
+        if (n == 0)
+            break;
+        if (n < 0)
+            return -errno;
+        int r = fd_write_all(copy, buf, (size_t)n);
+        if (r < 0)
+            return r;
+        at += n;
+    }
+    if (fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return -errno;
+    char link[64];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", copy);
+    return sys_ret(open(link, O_RDONLY | O_CLOEXEC));
+}
+
+/* The same file as FD, opened for reading by its name in the sandbox, or a negative errno. */
+static int open_here(int fd, const struct stat *st)
+{
+    char link[64], path[PATH_MAX];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof(path) - 1);
+    if (n <= 0)
+        return -ENOENT;
+    path[n] = '\0';
+    struct stat got;
+    _cleanup_fd_ int here = path_openat2(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+                                         UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
+    if (here < 0 || fstat(here, &got) < 0 || got.st_dev != st->st_dev || got.st_ino != st->st_ino)
+        return -ESTALE;
+    return fd_set_nonblock(here, false) < 0 ? -EIO : steal_fd(&here);
+}
+
+/* A file that was opened only to be read stands on the host's mount, and could be opened again for
+ * writing through /proc/self/fd. The command gets the same file through the sandbox's own mount, where
+ * it is as writable as the plan says; what has no name there is copied. The place in the file is kept. */
+static void bring_inside(struct launch *l, int fd)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) || fstat(fd, &st) < 0 ||
+        !S_ISREG(st.st_mode) || st.st_nlink == 0)
+        return;
+    _cleanup_fd_ int here = open_here(fd, &st);
+    if (here < 0)
+        here = sealed_copy(fd);
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    if (here < 0 || (at > 0 && lseek(here, at, SEEK_SET) < 0) || dup2(here, fd) < 0)
+        init_fail(l, here < 0 ? here : -errno, "cannot bring descriptor %d into the sandbox", fd);
 }
 
 /* ---- the command's process ---- */
@@ -210,7 +274,9 @@ static _noreturn_ void command_main(struct launch *l, int slave, mode_t mask)
     umask(mask);
     set_descriptors(l, slave);
     set_limits(l);
-    int r = landlock_scope_install();
+    /* Inside the landlock backend's domain the same rules once more: a second domain keeps the command's
+     * signals from init, and one without rules for files would forbid every rename across directories. */
+    int r = l->ruleset > 0 ? landlock_enforce(l->ruleset) : landlock_scope_install();
     if (r < 0 && r != -EOPNOTSUPP && r != -ENOSYS)
         init_fail(l, r, "cannot apply Landlock scopes");
     (void)sigprocmask(SIG_SETMASK, &l->old_mask, NULL);
@@ -321,7 +387,7 @@ static void serve_work(struct launch *l)
 }
 
 /* Reaps. Returns false when the command itself has ended (status sent). */
-static bool reap(struct launch *l, pid_t command)
+static bool reap(struct launch *l, pid_t command, int input)
 {
     for (;;) {
         int status;
@@ -339,6 +405,7 @@ static bool reap(struct launch *l, pid_t command)
         }
         struct rusage use;
         m.kind = MESSAGE_EXITED;
+        m.input_at = input >= 0 ? lseek(input, 0, SEEK_CUR) : -1;
         if (getrusage(RUSAGE_CHILDREN, &use) == 0)
             m.maxrss_kib = (uint64_t)use.ru_maxrss;
         /* Nobody left: the outer may put away what it holds before this process's own end. */
@@ -397,6 +464,11 @@ _noreturn_ void init_main(struct launch *l, int diag, int master, int slave)
     _cleanup_fd_ int sigfd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (sigfd < 0)
         init_fail(l, -errno, "cannot watch the command");
+    for (int fd = 0; fd < 3; fd++)
+        bring_inside(l, fd);
+    for (size_t i = 0; i < l->options->n_pass_fds; i++)
+        bring_inside(l, l->options->pass_fds[i]);
+    _cleanup_fd_ int input = lseek(0, 0, SEEK_CUR) >= 0 ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1;
     pid_t command = sys_ret(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
     if (command == 0)
         command_main(l, slave, l->umask);
@@ -412,11 +484,11 @@ _noreturn_ void init_main(struct launch *l, int diag, int master, int slave)
     if (r < 0)
         init_fail(l, r, "cannot install init's filter");
     /* Only the two sockets and the signal descriptor stay open. */
-    int keep[] = {l->control[1], l->work[1], sigfd};
+    int keep[] = {l->control[1], l->work[1], sigfd, input};
     for (unsigned from = 0; from < 4096;) {
         unsigned next = ~0u;
         for (size_t i = 0; i < ARRAY_LEN(keep); i++)
-            if ((unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+            if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
                 next = (unsigned)keep[i];
         (void)sys_close_range(from, next == ~0u ? ~0u : next - 1);
         if (next == ~0u)
@@ -432,7 +504,7 @@ _noreturn_ void init_main(struct launch *l, int diag, int master, int slave)
         if (p[0].revents) {
             struct signalfd_siginfo info;
             (void)!read(sigfd, &info, sizeof(info));
-            if (!reap(l, command))
+            if (!reap(l, command, input))
                 end_everything();
         }
         if (p[1].revents)

@@ -278,6 +278,24 @@ static void put_kept(const struct builder *b, struct strbuf *out, const char *ke
     strbuf_puts(out, "]'");
 }
 
+/* Of the names that have to go, those that exist under another root: they want an entry of their own. */
+static void put_elsewhere(const struct builder *b, struct strbuf *out, const struct string_list *list)
+{
+    const char *sep = "; in a profile of your own, \":project_roots\" = { ";
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        bool exists = false;
+        for (size_t k = 0; k < b->nodes.n && !exists; k++)
+            exists = b->nodes.v[k].mount && b->nodes.v[k].mount->op == MOUNT_BIND &&
+                     str_eq(path_base(b->nodes.v[k].path), list->v[i]);
+        if (!exists || !is_missing(b, list->v[i]))
+            continue;
+        strbuf_printf(out, "%s\"%s\" = \"read\"", n++ ? ", " : sep, show(list->v[i]));
+    }
+    if (n)
+        strbuf_puts(out, " } keeps what exists in the workspace");
+}
+
 static int say_missing(struct builder *b, const char *path, const struct node *missing)
 {
     const struct config *c = b->plan->config;
@@ -300,11 +318,15 @@ static int say_missing(struct builder *b, const char *path, const struct node *m
         put_kept(b, &hint, "protected_names", &c->protected_names);
         put_kept(b, &hint, "protected_agent_names", &c->protected_agent_names);
     }
+    if (hint.n && c)
+        put_elsewhere(b, &hint, &c->protected_names);
     if (hint.n && !strbuf_failed(&hint))
-        error_hint(b->err, "protect only what exists:%s; or make it, or choose another sandbox_backend",
+        error_hint(b->err, "protect only what exists:%s; or choose another sandbox_backend",
                    strbuf_text(&hint));
     else
-        error_hint(b->err, "make %s, take its entry out, or choose another sandbox_backend",
+        error_hint(b->err,
+                   "make %s, take its name off protected_names (or its entry out), or choose another "
+                   "sandbox_backend",
                    show(missing->path));
     return -EOPNOTSUPP;
 }

@@ -141,8 +141,30 @@ static void add_missing(struct builder *b, const struct survey_item *item, const
     enter_level(b, path, STATE_READ);
 }
 
+/* A nested repository's `.git` becomes a mount of its own, as writable as it was: what is protected in
+ * it could otherwise be left behind by renaming it. The tree round it can still be moved. */
+static void hold_nested(struct builder *b, const struct survey_item *item)
+{
+    char *dir = path_parent(b->a, item->path);
+    if (!dir) {
+        b->failed = true;
+        return;
+    }
+    struct level *under = level_of(b, dir);
+    if (under->state != STATE_WRITE || strcmp(under->path, dir) == 0 || strcmp(path_base(dir), ".git") != 0)
+        return;
+    struct plan_mount *m = add_mount(b, MOUNT_BIND, dir);
+    if (!m)
+        return;
+    m->write = m->is_dir = true;
+    m->entry = item->entry;
+    enter_level(b, dir, STATE_WRITE);
+}
+
 static void add_item(struct builder *b, const struct survey_item *item)
 {
+    if (item->entry && item->entry->kind == ENTRY_NESTED && item->missing <= 1)
+        hold_nested(b, item);
     const struct profile *profile = b->plan->profile;
     struct level *under = level_of(b, item->path);
     struct permission want = permissions_check(profile, item->path);

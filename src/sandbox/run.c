@@ -250,6 +250,9 @@ static void handle_message(struct run *r, const struct message *m)
         r->ended = true;
         r->maxrss_kib = m->maxrss_kib;
         r->alone = m->alone;
+        /* A shell that gave us its own stdin goes on reading where the command stopped. */
+        if (m->input_at >= 0 && lseek(0, 0, SEEK_CUR) >= 0)
+            (void)lseek(0, (off_t)m->input_at, SEEK_SET);
         if (WIFSIGNALED(m->code)) {
             r->signal = WTERMSIG(m->code);
             r->status = 128 + r->signal;

@@ -2,6 +2,9 @@
  * The supervisor's loop. See supervise.h. One notification at a time, in the order the kernel gives
  * them; what would have to wait (a connect to a full backlog) is kept aside and tried again, so that
  * no command can hold up another.
+ *
+ * The command has no capability, and what is done for it is done with none either: root's are put down
+ * while calls are served, and taken up again for what the outer has to tidy away at the end.
  */
 #include "sandbox/supervise.h"
 
@@ -12,6 +15,7 @@
 #include "sandbox/seccomp.h"
 #include "sandbox/watch.h"
 
+#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +23,7 @@
 
 #define PENDING_MAX 256
 #define RETRY_MS 5
+#define WAITERS_MS 1000 /* who waits for a FIFO may be killed, and nothing says so */
 
 struct supervisor {
     struct watch watch;
@@ -27,7 +32,28 @@ struct supervisor {
     struct seccomp_notif *req;
     struct seccomp_notif_resp *resp;
     VEC(struct pending_connect) pending;
+    struct __user_cap_data_struct rights[2];
+    bool has_rights;
 };
+
+/* The command's rights instead of our own: a file of somebody else's, the kernel's log. */
+static bool put_rights_down(struct supervisor *s)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct less[2];
+    if (!s->has_rights)
+        return true;
+    memcpy(less, s->rights, sizeof(less));
+    less[0].effective = less[1].effective = 0;
+    return syscall(SYS_capset, &header, less) == 0;
+}
+
+static void take_rights_up(struct supervisor *s)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    if (s->has_rights)
+        (void)syscall(SYS_capset, &header, s->rights);
+}
 
 int supervisor_new(struct launch *l, int listener, int diag, struct supervisor **ret,
                    struct error *err)
@@ -44,6 +70,13 @@ int supervisor_new(struct launch *l, int listener, int diag, struct supervisor *
         supervisor_free(s);
         return r;
     }
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    if (syscall(SYS_capget, &header, s->rights) < 0) {
+        int r = error_errno(err, -errno, "cannot look at own capabilities");
+        supervisor_free(s);
+        return r;
+    }
+    s->has_rights = s->rights[0].effective || s->rights[1].effective;
     s->req = mem_zalloc(1, MAX_OF((size_t)s->sizes.seccomp_notif, sizeof(*s->req)));
     s->resp = mem_zalloc(1, MAX_OF((size_t)s->sizes.seccomp_notif_resp, sizeof(*s->resp)));
     if (!s->req || !s->resp)
@@ -130,7 +163,7 @@ static bool serve_one(struct supervisor *s)
     return true;
 }
 
-bool supervisor_serve(struct supervisor *s)
+static bool serve_some(struct supervisor *s)
 {
     /* A few in a row: after an answer the next call of the same program is often there at once. */
     for (int i = 0; i < 64; i++) {
@@ -146,12 +179,19 @@ bool supervisor_serve(struct supervisor *s)
     return true;
 }
 
-int supervisor_timeout(const struct supervisor *s)
+bool supervisor_serve(struct supervisor *s)
 {
-    return s->pending.n ? RETRY_MS : -1;
+    bool more = put_rights_down(s) && serve_some(s);
+    take_rights_up(s);
+    return more;
 }
 
-void supervisor_retry(struct supervisor *s)
+int supervisor_timeout(const struct supervisor *s)
+{
+    return s->pending.n ? RETRY_MS : watch_waiters(&s->watch) ? WAITERS_MS : -1;
+}
+
+static void retry_connects(struct supervisor *s)
 {
     for (size_t i = 0; i < s->pending.n;) {
         struct pending_connect *p = &s->pending.v[i];
@@ -166,6 +206,15 @@ void supervisor_retry(struct supervisor *s)
         pending_release(p);
         s->pending.v[i] = s->pending.v[--s->pending.n];
     }
+}
+
+void supervisor_retry(struct supervisor *s)
+{
+    watch_reap_waiters(&s->watch);
+    if (s->pending.n == 0 || !put_rights_down(s))
+        return;
+    retry_connects(s);
+    take_rights_up(s);
 }
 
 void supervisor_limit(struct supervisor *s, const char *name)
@@ -184,6 +233,7 @@ void supervisor_report(struct supervisor *s, int status)
 
 void supervisor_free(struct supervisor *s)
 {
+    watch_end_waiters(&s->watch);
     fd_close(s->watch.listener);
     fd_close(s->watch.diag);
     vec_foreach (p, &s->pending)

@@ -104,11 +104,12 @@ static int check_hardlink(struct survey_builder *b, const struct perm_entry *e,
     if (item->kind != FILE_REGULAR || item->nlink <= 1 || !is_guard(e))
         return 0;
     const char *what = e->access == ACCESS_NONE ? "masked" : "protected";
-    if (b->request->config->strict_hardlinks) {
+    if (b->request->config->strict_hardlinks || e->one_name) {
         error_set(err, -EMLINK,
                   "%s is %s but has %lu hard links: another name reaches the same file",
                   show(item->path), what, (unsigned long)item->nlink);
-        error_hint(err, "replace it by a copy, or set strict_hardlinks = false");
+        error_hint(err, e->one_name ? "replace it by a copy: cp, then mv over it"
+                                    : "replace it by a copy, or set strict_hardlinks = false");
         return -EMLINK;
     }
     if (b->hardlinks++ >= SURVEY_MAX_HARDLINK_WARNINGS)

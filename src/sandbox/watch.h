@@ -4,6 +4,7 @@
 #ifndef BAWN_SANDBOX_WATCH_H
 #define BAWN_SANDBOX_WATCH_H
 
+#include "base/vec.h"
 #include "sandbox/backend.h"
 #include "sandbox/denials.h"
 #include "sandbox/target.h"
@@ -23,15 +24,26 @@ struct pending_connect {
     char addr[128];
 };
 
+/* A process that waits in an open (of a FIFO, or of a file with a lease) for the caller of call ID. */
+struct waiter {
+    pid_t pid;
+    uint64_t id;
+};
+
 struct watch {
     struct launch *l;
     struct denials *denials; /* NULL when nothing is logged */
     int listener, diag;
     struct pending_connect pending; /* filled with ANSWER_LATER; the caller takes it over */
+    VEC(struct waiter) waiters;
 };
 
 /* watch_file.c: calls with paths. True when the call is one of them. */
 bool watch_file_call(struct watch *w, struct target *t, struct answer *ret);
+/* How many opens wait; takes back those that have ended or whose caller is gone; ends all. */
+size_t watch_waiters(const struct watch *w);
+void watch_reap_waiters(struct watch *w);
+void watch_end_waiters(struct watch *w);
 /* watch_socket.c: connect and socketpair. */
 bool watch_socket_call(struct watch *w, struct target *t, struct answer *ret);
 /* One more try; unless the answer is ANSWER_LATER again, P's descriptors are closed after it. */

@@ -1233,7 +1233,7 @@ static void test_entries(void **state)
     assert_false(entry_of(p, "/ws/.git")->if_exists);
     assert_false(entry_of(p, "/ws/.claude")->if_exists);
     assert_false(entry_of(p, "/ws/.cursor")->if_exists);
-    assert_true(entry_of(p, "/ws/.mcp.json")->if_exists);
+    assert_false(entry_of(p, "/ws/.mcp.json")->if_exists);
     assert_true(entry_of(p, "/ws/.vscode/tasks.json")->if_exists);
     assert_int_equal(entry_of(p, "/home/u/.bawn")->kind, ENTRY_OWN);
     assert_int_equal(entry_of(p, "/home/u/.bawn")->access, ACCESS_READ);
