@@ -38,6 +38,7 @@ struct perm_entry {
     enum entry_kind kind;
     bool create;        /* make it when it does not exist */
     bool one_name;        /* a file with a second hard link ends the start */
+    bool keep_absent;     /* while missing: its making is refused call by call, no placeholder is made */
     bool if_exists;     /* a protected name that is left alone while it does not exist */
     unsigned max_depth; /* of a glob: bounds an unbounded **; 0 = no bound */
     const char

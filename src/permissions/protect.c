@@ -215,8 +215,12 @@ static void harden_presets(struct build *b)
             continue;
         for (size_t k = 0; k < b->entries.n; k++) {
             const struct perm_entry *o = &b->entries.v[k].e;
-            if (o->access == ACCESS_WRITE && !o->glob && path_is_below(e->e.path, o->path))
-                e->e.kind = ENTRY_PROTECTED;
+            if (o->access != ACCESS_WRITE || o->glob || !path_is_below(e->e.path, o->path))
+                continue;
+            e->e.kind = ENTRY_PROTECTED;
+            /* A placeholder would be taken for the thing itself: git dies of a `commondir` that is a
+             * directory, and believes in a rebase when there is a `rebase-merge`. */
+            e->e.keep_absent = true;
         }
     }
 }

@@ -149,7 +149,18 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
     }
     for (size_t i = 0; i < p->n_mounts; i++) {
         const struct plan_mount *m = &p->mounts[i];
-        if ((m->op == MOUNT_BIND || m->op == MOUNT_MASK) && is_symlink(m->path)) {
+        bool link = (m->op == MOUNT_BIND || m->op == MOUNT_MASK) && is_symlink(m->path);
+        if (link && m->op == MOUNT_BIND && !stage_on_host(p, i)) {
+            char target[PATH_MAX];
+            ssize_t n = readlink(m->path, target, sizeof(target) - 1);
+            if (n < 0)
+                return error_errno(err, -errno, "cannot read the link %s", show(m->path));
+            target[n] = '\0';
+            words(b, "--symlink", target);
+            word(b, m->path);
+            continue;
+        }
+        if (link) {
             error_set(err, -ENOTSUP, "bwrap cannot mount on %s, which is a symlink", show(m->path));
             error_hint(err, "sandbox_backend = \"bundled\"");
             return -ENOTSUP;

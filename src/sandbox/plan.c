@@ -34,7 +34,7 @@ struct builder {
     const struct plan_input *in;
     struct plan *plan;
     mount_vec mounts;
-    string_vec warnings, guarded;
+    string_vec warnings, guarded, absent;
     VEC(struct level) levels;
     bool failed;
     bool has_link; /* a mount goes on a symlink itself */
@@ -131,6 +131,17 @@ static void add_missing(struct builder *b, const struct survey_item *item, const
             return;
         *slash = '\0';
     }
+    /* A mask needs no placeholder: who reads the name is judged anyway, and so is who makes it. */
+    bool judged = b->in->config->backend != BACKEND_LANDLOCK && b->in->config->backend != BACKEND_EXTERNAL &&
+                  (entry->keep_absent || (entry->access == ACCESS_NONE && entry->kind == ENTRY_NAMED));
+    if (judged) {
+        const char **name = vec_push(&b->absent);
+        if (name)
+            *name = path;
+        else
+            b->failed = true;
+        return;
+    }
     if (b->mounts.n && strcmp(b->mounts.v[b->mounts.n - 1].path, path) == 0)
         return;
     struct plan_mount *m = add_mount(b, MOUNT_MISSING, path);
@@ -186,7 +197,9 @@ static void add_item(struct builder *b, const struct survey_item *item)
     if (strcmp(item->path, "/") == 0)
         return;
     bool is_dir = item->kind == FILE_DIRECTORY;
-    b->has_link = b->has_link || item->is_link || item->kind == FILE_SYMLINK;
+    /* In a root of the sandbox's own a link is made, not mounted on. */
+    b->has_link = b->has_link ||
+                  ((item->is_link || item->kind == FILE_SYMLINK) && under->state != STATE_ABSENT);
     if (state == STATE_MASKED) {
         struct plan_mount *m = add_mount(b, MOUNT_MASK, item->path);
         if (!m)
@@ -465,13 +478,35 @@ static void choose_filter(struct builder *b)
      * needs none: what is not enumerated when it starts stays shut. */
     bool mounts = p->backend == BACKEND_BUNDLED || p->backend == BACKEND_BWRAP;
     /* Where the profile leaves things out, a read can be refused too, and the log is to show it. */
-    if (mounts && (has_named_mask(p->profile) || (b->in->log_denials && !p->root_is_host)))
+    if (mounts && (has_named_mask(p->profile) || p->n_absent || (b->in->log_denials && !p->root_is_host)))
         p->filter |= FILTER_WATCH_OPEN;
     if (mounts && p->n_guarded)
         p->filter |= FILTER_WATCH_RENAME;
     if (!mounts)
         p->filter |= FILTER_NO_NETNS;
     p->nested_userns = b->in->config->allow_nested_userns;
+}
+
+/* The empty `.git` that holds the name makes go ask git for a revision, and stop when there is none. */
+static const char *go_flags(const struct builder *b)
+{
+    bool held = false;
+    for (size_t i = 0; i < b->plan->n_mounts; i++) {
+        const struct plan_mount *m = &b->plan->mounts[i];
+        size_t n = strlen(m->path);
+        const size_t tail = sizeof("/.git") - 1;
+        if (m->op == MOUNT_MISSING && n > tail && strcmp(m->path + n - tail, "/.git") == 0)
+            held = held || (strncmp(b->plan->cwd, m->path, n - tail) == 0 &&
+                            (b->plan->cwd[n - tail] == '/' || b->plan->cwd[n - tail] == '\0'));
+    }
+    if (!held)
+        return NULL;
+    for (size_t i = 0; b->in->environ && b->in->environ[i]; i++)
+        if (strncmp(b->in->environ[i], "GOFLAGS=", 8) == 0)
+            return strstr(b->in->environ[i], "-buildvcs")
+                       ? NULL
+                       : arena_printf(b->a, "%s -buildvcs=false", b->in->environ[i]);
+    return "GOFLAGS=-buildvcs=false";
 }
 
 static int build_environment(struct builder *b, struct error *err)
@@ -485,6 +520,9 @@ static int build_environment(struct builder *b, struct error *err)
             added[n++] = "CODEX_SANDBOX_NETWORK_DISABLED=1";
         }
         added[n++] = "CODEX_SANDBOX=seccomp";
+        const char *go = go_flags(b);
+        if (go)
+            added[n++] = go;
     }
     const char **kept = arena_alloc(b->a, (n + 1) * sizeof(*kept));
     struct environment env;
@@ -547,9 +585,11 @@ static int build(struct builder *b, struct error *err)
         qsort(b->mounts.v, b->mounts.n, sizeof(b->mounts.v[0]), compare_mounts);
     p->n_mounts = b->mounts.n;
     p->n_guarded = b->guarded.n;
+    p->n_absent = b->absent.n;
     p->n_warnings = b->warnings.n;
     p->mounts = (struct plan_mount *)(uintptr_t)settle(b, b->mounts.v, b->mounts.n, sizeof(*b->mounts.v));
     p->guarded = (const char **)(uintptr_t)settle(b, b->guarded.v, b->guarded.n, sizeof(*b->guarded.v));
+    p->absent = (const char **)(uintptr_t)settle(b, b->absent.v, b->absent.n, sizeof(*b->absent.v));
     p->warnings = (const char **)(uintptr_t)settle(b, b->warnings.v, b->warnings.n, sizeof(*b->warnings.v));
     if (b->failed)
         return error_set(err, -ENOMEM, "out of memory");
@@ -566,6 +606,7 @@ int plan_build(struct arena *a, const struct plan_input *input, struct plan **re
     vec_release(&b.mounts);
     vec_release(&b.warnings);
     vec_release(&b.guarded);
+    vec_release(&b.absent);
     vec_release(&b.levels);
     if (r == 0)
         *ret = b.plan;

@@ -95,6 +95,8 @@ struct plan {
     size_t n_mounts;
     const char **guarded; /* directories that may not be renamed or replaced */
     size_t n_guarded;
+    const char **absent; /* names that must not come to be; the supervisor refuses their making */
+    size_t n_absent;
 
     enum network_mode network;
     unsigned filter; /* FILTER_* */

@@ -104,6 +104,7 @@ void plan_print(const struct plan *p, struct strbuf *out)
         strbuf_putc(out, '\n');
     }
     put_list(out, "not to be renamed", p->guarded, p->n_guarded);
+    put_list(out, "kept absent", p->absent, p->n_absent);
     struct sock_fprog prog = seccomp_program(p->filter);
     strbuf_printf(out, "filter    %u instructions%s%s%s%s\n", prog.len,
                   p->filter & FILTER_NETWORK_OFF ? ", sockets watched" : "",
@@ -211,6 +212,8 @@ void plan_json(const struct plan *p, struct json *j)
     json_mounts(j, p);
     json_key(j, "guarded");
     json_strings(j, p->guarded, p->n_guarded);
+    json_key(j, "absent");
+    json_strings(j, p->absent, p->n_absent);
     json_key(j, "seccomp");
     json_object(j);
     if (!p->profile->full_access) {

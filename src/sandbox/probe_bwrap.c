@@ -386,6 +386,8 @@ static bool try_works(struct bwrap_probe *b)
                                         "/",
                                         "--dev",
                                         "/dev",
+                                        "--proc",
+                                        "/proc",
                                         "--",
                                         "/bin/sh",
                                         "-c",
@@ -586,7 +588,9 @@ bool probe_bwrap(const struct bwrap_request *q, struct bwrap_probe *ret)
         /* An empty or relative element means the working directory. */
         if (!dir || dir[0] != '/' || !look_at(&s, dir, &found))
             continue;
-        if (ret->state == BWRAP_MISSING || found.state == BWRAP_FIT)
+        /* One that could be fit, were there a directory to try it in, comes before one that is not. */
+        bool untried = found.state == BWRAP_UNTRIED && !q->state_dir && ret->state != BWRAP_UNTRIED;
+        if (ret->state == BWRAP_MISSING || found.state == BWRAP_FIT || untried)
             *ret = found;
         if (ret->state == BWRAP_FIT)
             break;
@@ -622,7 +626,7 @@ const char *probe_start_warning(const struct bwrap_probe *b)
                "set "
                "sandbox_backend = \"bundled\" to say that this is meant";
     case BWRAP_BROKEN:
-        return "bwrap cannot make user namespaces here: see bawn doctor";
+        return "bwrap cannot make a sandbox here: see bawn doctor";
     default:
         return NULL;
     }

@@ -34,13 +34,12 @@ struct stage {
 
 struct stage_mount {
     uint32_t op, write, is_dir, reopened;
+    uint32_t own; /* a link that the sandbox's own root has for the host's */
     uint64_t dev, ino;
     uint64_t parent_dev, parent_ino; /* of the directory it stands in; 0, 0 when the sandbox makes that */
 };
 
-/* Is the directory that mount INDEX stands in one of the host's? Not in a root of the sandbox's own, nor
- * below a mask. */
-static bool on_host(const struct plan *p, size_t index)
+bool stage_on_host(const struct plan *p, size_t index)
 {
     bool host = p->root_is_host;
     const char *path = p->mounts[index].path;
@@ -104,8 +103,10 @@ int stage_write(const struct launch *l, struct error *err)
                                  .reopened = m->reopened,
                                  .dev = m->dev,
                                  .ino = m->ino};
-        struct stat parent;
-        if (is_checked(m) && on_host(p, i)) {
+        struct stat parent, at;
+        sm.own = m->op == MOUNT_BIND && !stage_on_host(p, i) && lstat(m->path, &at) == 0 &&
+                 S_ISLNK(at.st_mode);
+        if (is_checked(m) && stage_on_host(p, i)) {
             if (!parent_of(m->path, &parent))
                 return error_set(err, -ESTALE, "%s changed while the sandbox was being set up",
                                  show(m->path));
@@ -195,7 +196,7 @@ static void verify(struct launch *l, const struct plan *plan, const struct stage
         const struct stage_mount *a = &asked[i];
         struct stat st, parent;
         struct statfs fs;
-        if (!is_checked(m))
+        if (!is_checked(m) || a->own)
             continue;
         _cleanup_fd_ int fd = open_beneath_no_link(m->path);
         if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOENT)

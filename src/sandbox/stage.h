@@ -11,6 +11,9 @@
  * being the command's standard descriptors under other numbers. */
 #define STAGE_COMMAND "--sandbox-init"
 
+/* Is the directory that mount INDEX stands in one of the host's? Not in a root of the sandbox's own, nor
+ * below a mask. */
+bool stage_on_host(const struct plan *plan, size_t index);
 /* A sealed memfd (not close-on-exec) with everything, or a negative errno. */
 int stage_write(const struct launch *l, struct error *err);
 /* Becomes init. Never returns. */

@@ -83,6 +83,38 @@ int target_read_path(const struct target *t, uint64_t addr, char out[PATH_MAX])
     return -ENAMETOOLONG;
 }
 
+int target_write(const struct target *t, uint64_t addr, const void *p, size_t n)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)t->tid);
+    /* The descriptor holds the memory; whose it is, is asked after it was opened. */
+    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (!target_alive(t))
+        return -ENOENT;
+    ssize_t r = pwrite(fd, p, n, (off_t)addr);
+    return r < 0 ? -errno : (size_t)r == n ? 0 : -EFAULT;
+}
+
+bool target_own_descriptor(struct target *t, const char *path, int *ret_fd)
+{
+    if (!str_starts(path, "/proc/"))
+        return false;
+    char *end;
+    long pid = strtol(path + 6, &end, 10);
+    if (end == path + 6 || pid != target_inner_pid(t) || !str_starts(end, "/fd/"))
+        return false;
+    const char *number = end + 4;
+    if (*number < '0' || *number > '9')
+        return false;
+    long fd = strtol(number, &end, 10);
+    if (*end || fd > INT_MAX)
+        return false;
+    *ret_fd = (int)fd;
+    return true;
+}
+
 int target_getfd(struct target *t, int fd)
 {
     /* pidfd_open(2) takes a thread only from 6.9 on; its group shares the descriptors unless a thread

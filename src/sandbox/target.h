@@ -29,8 +29,12 @@ pid_t target_inner_pid(const struct target *t);
 int target_read(const struct target *t, uint64_t addr, void *p, size_t n);
 /* A terminated string of at most PATH_MAX bytes. */
 int target_read_path(const struct target *t, uint64_t addr, char out[PATH_MAX]);
+/* Writes N bytes, only while the call is pending: never into another process under its number. */
+int target_write(const struct target *t, uint64_t addr, const void *p, size_t n);
 /* A copy of its descriptor FD. */
 int target_getfd(struct target *t, int fd);
+/* Is PATH, as target_absolute() spells it, the name in /proc of one of its own descriptors? */
+bool target_own_descriptor(struct target *t, const char *path, int *ret_fd);
 /* Name of its program, "" when unknown. */
 void target_exe(const struct target *t, char *out, size_t cap);
 /* O_PATH of its root directory. */

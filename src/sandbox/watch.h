@@ -28,6 +28,7 @@ struct pending_connect {
 struct waiter {
     pid_t pid;
     uint64_t id;
+    bool *opened; /* shared with it: what is left to do takes no time, and must not be cut off */
 };
 
 struct watch {

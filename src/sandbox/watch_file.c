@@ -13,17 +13,21 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "permissions/permissions.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 /* ---- the calls ---- */
 
@@ -99,6 +103,7 @@ static const struct path_call *find_call(int nr)
 /* What an open asks for. openat2's `struct open_how` is in memory; creat's flags are given. */
 struct open_request {
     uint64_t flags, mode, resolve;
+    bool in_memory;
 };
 
 static int open_request(const struct path_call *c, const struct target *t, struct open_request *ret)
@@ -112,7 +117,8 @@ static int open_request(const struct path_call *c, const struct target *t, struc
         int r = target_read(t, args[2], &how, sizeof(how));
         if (r < 0)
             return r;
-        *ret = (struct open_request){.flags = how.flags, .mode = how.mode, .resolve = how.resolve};
+        *ret = (struct open_request){
+            .flags = how.flags, .mode = how.mode, .resolve = how.resolve, .in_memory = true};
         return 0;
     }
     if (c->flags < 0) { /* creat */
@@ -229,34 +235,131 @@ static int reopen(int path_fd, uint64_t flags)
     return sys_ret(open(link, f));
 }
 
-/* A FIFO waits for its other end: a process of its own does, and hands over when it comes. */
+/* ---- opens that wait ---- */
+
+#define WAITERS_MAX 256
+
+size_t watch_waiters(const struct watch *w)
+{
+    return w->waiters.n;
+}
+
+static bool has_ended(struct waiter *one, int options)
+{
+    if (waitpid(one->pid, NULL, options | __WALL) == 0)
+        return false;
+    (void)munmap(one->opened, sizeof(*one->opened));
+    return true;
+}
+
+static bool is_pointless(const struct watch *w, const struct waiter *one)
+{
+    return !__atomic_load_n(one->opened, __ATOMIC_ACQUIRE) &&
+           sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, (void *)(uintptr_t)&one->id) < 0;
+}
+
+void watch_reap_waiters(struct watch *w)
+{
+    for (size_t i = 0; i < w->waiters.n;) {
+        struct waiter *one = &w->waiters.v[i];
+        if (!has_ended(one, WNOHANG)) {
+            if (!is_pointless(w, one)) {
+                i++;
+                continue;
+            }
+            (void)kill(one->pid, SIGKILL);
+            (void)has_ended(one, 0);
+        }
+        *one = w->waiters.v[--w->waiters.n];
+    }
+}
+
+void watch_end_waiters(struct watch *w)
+{
+    vec_foreach (one, &w->waiters) {
+        (void)kill(one->pid, SIGKILL);
+        (void)has_ended(one, 0);
+    }
+    vec_release(&w->waiters);
+}
+
+/* Takes no signal but SIGKILL: one that ended it between the open and the answer would leave the caller
+ * with an answer that nobody gave, descriptor 0. */
+static _noreturn_ void waiter_main(struct watch *w, struct target *t, int path_fd, uint64_t flags,
+                                   pid_t parent, bool *opened)
+{
+    sigset_t all;
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(1);
+    (void)sys_close_range(0, 2);
+    int fd = reopen(path_fd, flags);
+    __atomic_store_n(opened, true, __ATOMIC_RELEASE);
+    struct answer a = {.kind = ANSWER_ERROR, .error = fd};
+    if (fd >= 0)
+        hand_over(w, t, fd, flags, &a);
+    if (a.kind == ANSWER_ERROR) {
+        struct seccomp_notif_resp resp = {.id = t->req->id, .error = a.error};
+        (void)sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+    }
+    _exit(0);
+}
+
+/* A FIFO waits for its other end, a file with a lease for whoever holds that: a process of its own does,
+ * and hands over when it may. The supervisor waits for nobody. */
 static void open_waiting(struct watch *w, struct target *t, int path_fd, uint64_t flags,
                          struct answer *ret)
 {
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EAGAIN};
+    if (w->waiters.n >= WAITERS_MAX)
+        watch_reap_waiters(w);
+    bool *opened = mmap(NULL, sizeof(*opened), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (opened == MAP_FAILED)
+        return;
+    struct waiter *one = vec_push_max(&w->waiters, WAITERS_MAX);
     pid_t parent = getpid();
-    pid_t pid = sys_ret(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    pid_t pid = one ? sys_ret(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) : -EAGAIN;
+    if (pid == 0)
+        waiter_main(w, t, path_fd, flags, parent, opened);
     if (pid < 0) {
-        *ret = (struct answer){.kind = ANSWER_ERROR, .error = pid};
+        if (one)
+            w->waiters.n--;
+        (void)munmap(opened, sizeof(*opened));
+        ret->error = pid;
         return;
     }
-    if (pid == 0) {
-        sigset_t none;
-        sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-            _exit(1);
-        (void)sys_close_range(0, 2);
-        int fd = reopen(path_fd, flags);
-        struct answer a;
-        if (fd >= 0)
-            hand_over(w, t, fd, flags, &a);
-        if (fd < 0) {
-            struct seccomp_notif_resp resp = {.id = t->req->id, .error = fd};
-            (void)sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
-        }
-        _exit(0);
-    }
+    *one = (struct waiter){.pid = pid, .id = t->req->id, .opened = opened};
     ret->kind = ANSWER_SENT;
+}
+
+/* Opens what is behind PATH_FD and hands it over, by another process where that would wait. */
+static void open_for(struct watch *w, struct target *t, int path_fd, uint64_t flags,
+                     struct answer *ret)
+{
+    bool waits = !(flags & O_NONBLOCK);
+    struct stat st;
+    if (waits && fstat(path_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+        (flags & O_ACCMODE) != O_RDWR) {
+        open_waiting(w, t, path_fd, flags, ret);
+        return;
+    }
+    _cleanup_fd_ int fd = reopen(path_fd, flags | O_NONBLOCK);
+    if (fd == -EAGAIN && waits) {
+        open_waiting(w, t, path_fd, flags, ret);
+        return;
+    }
+    if (fd >= 0 && waits) {
+        int r = fd_set_nonblock(fd, false);
+        if (r < 0) {
+            *ret = (struct answer){.kind = ANSWER_ERROR, .error = r};
+            return;
+        }
+    }
+    if (fd < 0)
+        ret->error = fd;
+    else
+        hand_over(w, t, fd, flags, ret);
 }
 
 /* The process's own terminal: /dev/tty opened by the supervisor would be the supervisor's. */
@@ -283,6 +386,10 @@ static int open_terminal_of(const struct target *t, int root, uint64_t flags)
  * shows as theirs (a process that is not dumpable belongs to root there). */
 static bool proc_is_open_to(struct target *t, int root, const char *path)
 {
+    /* These show the namespaces and keys of whoever opens them: that would be the supervisor. */
+    if (path_is_below(path, "/proc/sysvipc") || str_eq(path, "/proc/keys") ||
+        str_eq(path, "/proc/key-users"))
+        return false;
     if (!str_starts(path, "/proc/") || path[6] < '0' || path[6] > '9')
         return true;
     long pid = strtol(path + 6, NULL, 10);
@@ -322,27 +429,72 @@ static void open_existing(struct watch *w, struct target *t, const struct resolv
         ret->kind = ANSWER_SENT;
         return;
     }
-    if (S_ISFIFO(st.st_mode) && !(flags & O_NONBLOCK) && (flags & O_ACCMODE) != O_RDWR) {
-        open_waiting(w, t, where->fd, flags, ret);
-        return;
-    }
     _cleanup_fd_ int root = target_root(t);
     if (root < 0 || (path_is_below(where->path, "/proc") && !proc_is_open_to(t, root, where->path)))
         return;
-    _cleanup_fd_ int fd = S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 0)
-                              ? open_terminal_of(t, root, flags)
-                              : reopen(where->fd, flags);
+    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 0)) {
+        open_for(w, t, where->fd, flags, ret);
+        return;
+    }
+    _cleanup_fd_ int fd = open_terminal_of(t, root, flags);
     if (fd < 0)
         ret->error = fd;
     else
         hand_over(w, t, fd, flags, ret);
 }
 
+/* A name in /proc of one of the caller's own descriptors (/dev/stdin, <(…)): the file behind it is judged
+ * by its path, also after that was removed; a pipe has none. */
+static void open_descriptor(struct watch *w, struct target *t, int number,
+                            const struct open_request *req, struct answer *ret)
+{
+    static const char deleted[] = " (deleted)";
+    char link[64], path[PATH_MAX];
+    _cleanup_fd_ int fd = target_getfd(t, number);
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = fd == -EBADF ? -ENOENT : fd};
+    if (fd < 0)
+        return;
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof(path) - 1);
+    ret->error = n < 0 ? -errno : -EACCES;
+    if (n < 0)
+        return;
+    path[n] = '\0';
+    struct stat st;
+    if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
+        return; /* the other names of a directory do as well */
+    if (path[0] == '/') {
+        const size_t dn = sizeof(deleted) - 1;
+        bool masked = is_masked(w, path);
+        if ((size_t)n > dn && str_eq(path + n - dn, deleted)) {
+            path[(size_t)n - dn] = '\0';
+            masked = masked || is_masked(w, path);
+        }
+        if (masked || path_is_below(path, "/proc"))
+            return;
+    }
+    if (req->flags & O_CREAT && req->flags & O_EXCL) {
+        ret->error = -EEXIST;
+        return;
+    }
+    if (!target_alive(t)) {
+        ret->kind = ANSWER_SENT;
+        return;
+    }
+    open_for(w, t, fd, req->flags, ret);
+}
+
 static void open_new(struct watch *w, struct target *t, const struct resolved *where,
                      const struct open_request *req, struct answer *ret)
 {
     const char *name = path_base(where->path);
-    mode_t mask = (mode_t)read_umask(t), old = umask(mask);
+    mode_t mask = (mode_t)read_umask(t);
+    /* The directory is held: from here on it does not matter whose number this is. */
+    if (!target_alive(t)) {
+        ret->kind = ANSWER_SENT;
+        return;
+    }
+    mode_t old = umask(mask);
     _cleanup_fd_ int fd = path_openat2(where->parent, name,
                                        (int)req->flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
                                        (unsigned)req->mode & 07777, UAPI_RESOLVE_BENEATH);
@@ -365,12 +517,25 @@ static void watched_open(struct watch *w, struct target *t, int dirfd, const cha
         ret->error = -ENOENT;
         return;
     }
+    /* openat2's flags lie in memory: by the time the kernel reads them again they may be others. */
+    if (req->in_memory && (req->flags & O_PATH || (req->flags & O_TMPFILE) == O_TMPFILE)) {
+        ret->error = -ENOSYS;
+        return;
+    }
     if (req->flags & O_PATH) { /* gives no access by itself */
         ret->kind = ANSWER_CONTINUE;
         return;
     }
     target_resolve(t, dirfd, path, follow, &where);
-    if (where.path[0] && is_masked(w, where.path)) {
+    int number;
+    char abs[PATH_MAX];
+    if (where.code == -EXDEV && follow && !req->resolve &&
+        target_absolute(t, dirfd, path, abs) == 0 && target_own_descriptor(t, abs, &number)) {
+        open_descriptor(w, t, number, req, ret);
+    } else if (exists(&where) && where.code < 0) {
+        /* No path, so no judgement: deeper than a path can be long. */
+        ret->error = where.code;
+    } else if (where.path[0] && is_masked(w, where.path)) {
         judge(w, t, &where, wanted_by_open(req->flags));
     } else if (req->resolve) {
         /* Scoped look-ups are few; what they ask for cannot be repeated on a descriptor. Refused with
@@ -407,6 +572,113 @@ static bool is_guarded(const struct plan *plan, const char *path)
 static bool touches_mask(const struct watch *w, const struct resolved *where)
 {
     return where->path[0] && is_masked(w, where->path);
+}
+
+/* May GLOB match below REL, a path below the glob's directory? Wildcards are taken to match. And does a
+ * match stay one wherever in that directory it is moved? */
+static bool may_match_below(const char *glob, const char *rel)
+{
+    struct bytes g, c;
+    while (path_next(&rel, &c)) {
+        if (!path_next(&glob, &g))
+            return false;
+        if (bytes_is(g, "**"))
+            return true;
+        char part[256];
+        if (g.n >= sizeof(part))
+            return true;
+        memcpy(part, g.p, g.n);
+        part[g.n] = '\0';
+        if (!glob_has_wildcard(part) && (g.n != c.n || memcmp(g.p, c.p, c.n) != 0))
+            return false;
+    }
+    return true;
+}
+
+static bool holds_anywhere(const struct perm_entry *e)
+{
+    return str_starts(e->glob, "**/") && !strchr(e->glob + 3, '/') && e->max_depth == 0;
+}
+
+/* Could moving the directory FROM to TO take files out of a glob's reach? */
+static bool may_leave_glob(const struct profile *p, const char *from, const char *to)
+{
+    for (size_t i = 0; i < p->n_entries; i++) {
+        const struct perm_entry *e = &p->entries[i];
+        if (!e->glob || e->access != ACCESS_NONE)
+            continue;
+        if (path_is_below(e->path, from))
+            return true;
+        if (path_is_below(from, e->path) && may_match_below(e->glob, from + strlen(e->path)) &&
+            !(holds_anywhere(e) && path_is_below(to, e->path)))
+            return true;
+    }
+    return false;
+}
+
+#define WALK_MAX 50000
+
+/* Is there below DIR (the paths it has now and will have are FROM and TO, built on in place) a name that
+ * is masked here and would not be there? What cannot be looked into counts as one. Only this process
+ * renames for the command, so nothing moves about meanwhile. */
+static int loses_mask(const struct profile *p, int dir, char from[PATH_MAX], char to[PATH_MAX],
+                      size_t *left)
+{
+    size_t nf = strlen(from), nt = strlen(to);
+    DIR *d = fdopendir(dir);
+    if (!d) {
+        fd_close(dir);
+        return -ENOMEM;
+    }
+    int r = 0;
+    const struct dirent *e;
+    while (r == 0 && (errno = 0, e = readdir(d))) {
+        size_t n = strlen(e->d_name) + 1;
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+            continue;
+        if ((*left)-- == 0 || nf + 1 + n > PATH_MAX || nt + 1 + n > PATH_MAX) {
+            *left = 0;
+            r = -EXDEV; /* too much to look at: whoever can copies instead, file by file */
+            break;
+        }
+        from[nf] = to[nt] = '/';
+        memcpy(from + nf + 1, e->d_name, n);
+        memcpy(to + nt + 1, e->d_name, n);
+        struct permission was = permissions_check(p, from);
+        if (was.access == ACCESS_NONE && was.why == WHY_MASKED) {
+            r = permissions_check(p, to).access == ACCESS_NONE ? 0 : -EACCES;
+        } else if (e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) {
+            int sub = path_openat2(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+                                   UAPI_RESOLVE_BENEATH);
+            if (sub >= 0)
+                r = loses_mask(p, sub, from, to, left);
+            else if (sub != -ENOTDIR && sub != -ELOOP)
+                r = -EACCES;
+        }
+        from[nf] = to[nt] = '\0';
+    }
+    (void)closedir(d);
+    return r;
+}
+
+/* A glob's match keeps its mask when a directory above it is renamed, but not when the glob names that
+ * directory: then the new name would show the file, now or to the next start. */
+static int check_move(const struct watch *w, int parent, const char *name, const char *from,
+                      const char *to)
+{
+    const struct profile *p = w->l->plan->profile;
+    struct stat st;
+    if (!may_leave_glob(p, from, to) || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISDIR(st.st_mode))
+        return 0;
+    int dir = path_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, UAPI_RESOLVE_BENEATH);
+    if (dir < 0)
+        return -EACCES;
+    char a[PATH_MAX], b[PATH_MAX];
+    size_t left = WALK_MAX;
+    (void)snprintf(a, sizeof(a), "%s", from);
+    (void)snprintf(b, sizeof(b), "%s", to);
+    return loses_mask(p, dir, a, b, &left);
 }
 
 static int work(struct launch *l, const struct work *what, const int fds[2])
@@ -489,6 +761,14 @@ static void watched_rename(struct watch *w, struct target *t, const struct path_
             judge(w, t, &where, ACCESS_WRITE);
             return;
         }
+    }
+    if (what.kind == WORK_RENAME && w->l->plan->filter & FILTER_WATCH_OPEN) {
+        r = check_move(w, from, what.name[0], full[0], full[1]);
+        if (r == 0 && flags & RENAME_EXCHANGE)
+            r = check_move(w, to, what.name[1], full[1], full[0]);
+        ret->error = r;
+        if (r < 0)
+            return;
     }
     if (!target_alive(t)) {
         ret->kind = ANSWER_SENT;

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "permissions/permissions.h"
 #include "sandbox/unixsock.h"
 
 #include <fcntl.h>
@@ -20,8 +21,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/un.h>
+
+#define UAPI_SIOCGSKNS 0x894c /* linux/sockios.h; the network namespace of a socket, 4.10 */
 
 static const char rule_text[] = "the network is off";
 
@@ -103,13 +105,61 @@ static void refuse(struct watch *w, struct target *t, const char *address, struc
     denials_socket(w->denials, address, rule_text, strbuf_text(&hint), t->tid, exe);
 }
 
+/* Looks at a listed path. A link on the way counts only where the sandbox cannot write: another one may
+ * be the command's, and would list for it whatever it points to. */
+static int stat_listed(const struct plan *plan, const char *listed, struct stat *ret)
+{
+    char path[PATH_MAX] = "", rest[2][PATH_MAX], link[PATH_MAX];
+    size_t n = 0, links = 0;
+    int r = snprintf(rest[0], sizeof(rest[0]), "%s", listed);
+    if (r < 0 || (size_t)r >= sizeof(rest[0]) || listed[0] != '/')
+        return -EINVAL;
+    struct bytes c;
+    for (const char *p = rest[0]; path_next(&p, &c);) {
+        size_t parent = n;
+        if (bytes_is(c, "."))
+            continue;
+        if (bytes_is(c, "..")) {
+            while (n && path[--n] != '/')
+                ;
+            path[n] = '\0';
+            continue;
+        }
+        if (n + 1 + c.n >= sizeof(path))
+            return -ENAMETOOLONG;
+        path[n] = '/';
+        memcpy(path + n + 1, c.p, c.n);
+        n += 1 + c.n;
+        path[n] = '\0';
+        if (lstat(path, ret) < 0)
+            return -errno;
+        if (!S_ISLNK(ret->st_mode))
+            continue;
+        ssize_t got = readlink(path, link, sizeof(link) - 1);
+        n = parent;
+        path[n] = '\0';
+        if (got <= 0 || ++links > 40 ||
+            permissions_check(plan->profile, n ? path : "/").access == ACCESS_WRITE)
+            return -ELOOP;
+        link[got] = '\0';
+        if (link[0] == '/')
+            path[n = 0] = '\0';
+        r = snprintf(rest[links & 1], sizeof(rest[0]), "%s/%s", link, p);
+        if (r < 0 || (size_t)r >= sizeof(rest[0]))
+            return -ENAMETOOLONG;
+        p = rest[links & 1];
+    }
+    return lstat(n ? path : "/", ret) < 0 ? -errno : 0;
+}
+
 /* A host socket that configuration opens: the same file, by device and inode. */
 static bool is_listed(const struct plan *plan, const struct stat *st)
 {
     const struct string_list *list = &plan->config->allow_unix_sockets;
     for (size_t i = 0; i < list->n; i++) {
         struct stat want;
-        if (stat(list->v[i], &want) == 0 && want.st_dev == st->st_dev && want.st_ino == st->st_ino)
+        if (stat_listed(plan, list->v[i], &want) == 0 && want.st_dev == st->st_dev &&
+            want.st_ino == st->st_ino)
             return true;
     }
     return false;
@@ -125,6 +175,17 @@ static bool is_inside(struct watch *w, int file)
     return w->diag >= 0 && unixsock_is_held_below(w->diag, file, w->l->init) == 1;
 }
 
+/* Was the socket made in the sandbox's network namespace, as the diag socket was? One that the caller
+ * left on a descriptor looks for abstract names where it came from. */
+static bool is_of_sandbox(const struct watch *w, int sock)
+{
+    _cleanup_fd_ int ours = w->diag < 0 ? -1 : ioctl(w->diag, UAPI_SIOCGSKNS);
+    _cleanup_fd_ int its = ioctl(sock, UAPI_SIOCGSKNS);
+    struct stat a, b;
+    return ours >= 0 && its >= 0 && fstat(ours, &a) == 0 && fstat(its, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static void connect_unix(struct watch *w, struct target *t, int *sock, const char *addr, socklen_t n,
                          struct answer *ret)
 {
@@ -136,7 +197,7 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
         /* Abstract names belong to the network namespace: with one of its own, only what is inside. */
         char shown[sizeof(path) + 8] = "@";
         (void)printable(shown + 1, sizeof(shown) - 1, path + 1, n > off ? n - off - 1 : 0);
-        if (w->l->plan->filter & FILTER_NO_NETNS) {
+        if (w->l->plan->filter & FILTER_NO_NETNS || !is_of_sandbox(w, *sock)) {
             refuse(w, t, shown, ret);
             return;
         }
@@ -239,9 +300,7 @@ static void do_socketpair(struct watch *w, struct target *t, struct answer *ret)
         ret->error = given[0] < 0 ? given[0] : given[1];
         return;
     }
-    struct iovec here = {.iov_base = given, .iov_len = sizeof(given)};
-    struct iovec there = {.iov_base = (void *)(uintptr_t)args[3], .iov_len = sizeof(given)};
-    if (process_vm_writev(t->tid, &here, 1, &there, 1, 0) != (ssize_t)sizeof(given)) {
+    if (target_write(t, args[3], given, sizeof(given)) < 0) {
         ret->error = -EFAULT;
         return;
     }

@@ -99,8 +99,7 @@ static const char *const removed[] = {
     "putpmsg",       "afs_syscall",    "tuxcall",         "security",        "vserver",
     "epoll_ctl_old", "epoll_wait_old", "set_thread_area", "get_thread_area", NULL};
 static const char *const changing[] = {
-    "mkdir",     "mkdirat",  "mknod",     "mknodat",     "rmdir",        "unlink",
-    "unlinkat",  "symlink",  "symlinkat", "chmod",       "fchmodat",     "fchmodat2",
+    "rmdir",     "unlink",   "unlinkat",  "chmod",       "fchmodat",     "fchmodat2",
     "chown",     "lchown",   "fchownat",  "truncate",    "utime",        "utimes",
     "futimesat", "setxattr", "lsetxattr", "removexattr", "lremovexattr", NULL};
 
@@ -188,7 +187,8 @@ static void describe_files(struct reference *r)
                  SCMP_CMP64(opens[i].arg, SCMP_CMP_MASKED_EQ, O_PATH | writing[w], writing[w]));
     }
     if (watch || r->log) {
-        own_all(r, (const char *const[]){"creat", "openat2", "link", "linkat", NULL}, BY_NOTIFY);
+        own_all(r, (const char *const[]){"creat", "openat2", "link", "linkat", "mkdir", "mkdirat",
+                                         "mknod", "mknodat", "symlink", "symlinkat", NULL}, BY_NOTIFY);
     }
     if (watch || renames || r->log)
         own_all(r, (const char *const[]){"rename", "renameat", "renameat2", NULL}, BY_NOTIFY);
