@@ -52,11 +52,17 @@ struct message {
 enum work_kind {
     WORK_RENAME = 1, /* fds: old parent, new parent; names and flags of renameat2(2) */
     WORK_LINK,       /* the same for linkat(2) */
+    WORK_MKDIR,      /* fds: the parent, twice; the first name, mode in `flags` */
+    WORK_MKNOD,      /* the same, and `device` */
+    WORK_SYMLINK,    /* the same, and the link's `text` */
 };
 struct work {
     int kind;
     unsigned flags;
+    unsigned mask;  /* the caller's umask */
+    uint64_t device;
     char name[2][256];
+    char text[PATH_MAX];
 };
 struct work_reply {
     int code; /* 0 or negative errno */

@@ -1,15 +1,16 @@
 /*
- * The bwrap backend: the plan as a command line for bubblewrap, which makes namespaces and mounts and
- * then starts bawn's own init (stage.c) as pid 1. bwrap finds its paths by name; init looks every one
- * up again before the command starts, so a link swapped in between ends the start instead of moving a
- * wall. The arguments travel through a memfd (`--args`): no limit on their length, and nobody's `ps`
- * shows them. Which bwrap is fit is probe.c's business.
+ * The bwrap backend: the plan as a command line for bubblewrap, which makes namespaces and mounts
+ * and then starts bawn's own init (stage.c) as pid 1. bwrap finds its paths by name; init looks
+ * every one up again before the command starts, so a link swapped in between ends the start instead
+ * of moving a wall. The arguments travel through a memfd (`--args`): no limit on their length, and
+ * nobody's `ps` shows them. Which bwrap is fit is probe.c's business.
  *
- * What bwrap brings that a sandbox of bawn's does not have is taken away again: it would put the terminal
- * behind its standard output at /dev/console, so it gets none of the command's three descriptors (stage.c
- * puts them back); its /dev stays writable, so it is sealed; of /proc it leaves to root what the kernel
- * guards by file mode alone. It runs in a session of its own: an interrupt typed at the terminal is bawn's
- * to pass on, not bwrap's to die of. What it has to say goes into a memfd and becomes bawn's own message.
+ * What bwrap brings that a sandbox of bawn's does not have is taken away again: it would put the
+ * terminal behind its standard output at /dev/console, so it gets none of the command's three
+ * descriptors (stage.c puts them back); its /dev stays writable, so it is sealed; of /proc it
+ * leaves to root what the kernel guards by file mode alone. It runs in a session of its own: an
+ * interrupt typed at the terminal is bawn's to pass on, not bwrap's to die of. What it has to say
+ * goes into a memfd and becomes bawn's own message.
  */
 #include "sandbox/backend.h"
 
@@ -37,14 +38,22 @@ static void words(struct strbuf *b, const char *a, const char *c)
     word(b, c);
 }
 
-/* As bundled.c does: the kernel lets the host's root write these by file mode, without a capability. */
+/* As bundled.c does: the kernel lets the host's root write these by file mode, without a
+ * capability. */
 static void put_proc(struct strbuf *b, const char *path)
 {
-    static const char *const shut[] = {"/proc/sys",  "/proc/sysrq-trigger", "/proc/irq",
-                                       "/proc/bus",  "/proc/acpi",          "/proc/fs",
-                                       "/proc/scsi", "/proc/mtrr",          "/proc/driver",
-                                       "/proc/asound"};
+    static const char *const shut[] = {
+        "/proc/sys", "/proc/sysrq-trigger", "/proc/irq",  "/proc/bus",    "/proc/acpi",
+        "/proc/fs",  "/proc/scsi",          "/proc/mtrr", "/proc/driver", "/proc/asound"};
+    /* Names of the keys that the caller's uid holds. */
+    static const char *const hidden[] = {"/proc/keys", "/proc/key-users"};
     words(b, "--proc", path);
+    /* A device node on a mount without devices: nobody opens it. */
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+        if (access(hidden[i], F_OK) == 0) {
+            words(b, "--ro-bind", "/dev/null");
+            word(b, hidden[i]);
+        }
     if (geteuid() != 0 && getegid() != 0)
         return;
     for (size_t i = 0; i < ARRAY_LEN(shut); i++) {
@@ -53,8 +62,8 @@ static void put_proc(struct strbuf *b, const char *path)
     }
 }
 
-/* The directories between a mask and what is opened again below it can be entered, not listed. bwrap
- * would make them with the usual mode. */
+/* The directories between a mask and what is opened again below it can be entered, not listed.
+ * bwrap would make them with the usual mode. */
 static void put_way(struct strbuf *b, const struct plan *p, size_t index)
 {
     const struct plan_mount *mask = NULL, *m = &p->mounts[index];
@@ -134,9 +143,9 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
                           size_t *n_fds, struct error *err)
 {
     const struct plan *p = l->plan;
-    static const char *const always[] = {"--unshare-user", "--unshare-ipc",  "--unshare-pid",
-                                         "--unshare-uts",  "--unshare-cgroup-try", "--die-with-parent",
-                                         "--as-pid-1"};
+    static const char *const always[] = {
+        "--unshare-user",       "--unshare-ipc",     "--unshare-pid", "--unshare-uts",
+        "--unshare-cgroup-try", "--die-with-parent", "--as-pid-1"};
     for (size_t i = 0; i < ARRAY_LEN(always); i++)
         word(b, always[i]);
     if (p->network != NETWORK_OPEN)
@@ -183,7 +192,8 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
             return r;
     }
     for (size_t i = 0; i < p->n_mounts; i++)
-        if ((p->mounts[i].op == MOUNT_MASK && p->mounts[i].reopened) || p->mounts[i].op == MOUNT_DEV)
+        if ((p->mounts[i].op == MOUNT_MASK && p->mounts[i].reopened) ||
+            p->mounts[i].op == MOUNT_DEV)
             words(b, "--remount-ro", p->mounts[i].path);
     if (!p->root_is_host)
         words(b, "--remount-ro", "/");
@@ -235,8 +245,8 @@ static _noreturn_ void bwrap_child(struct launch *l, const struct start *s)
         (void)fd_set_cloexec(through[i], false);
     (void)sigprocmask(SIG_SETMASK, &l->old_mask, NULL);
     char bwrap[] = "bwrap", arg_args[] = "--args", dashes[] = "--", hidden[] = STAGE_COMMAND;
-    char *argv[] = {bwrap, arg_args, args, dashes, exe, hidden, stage, control, work,
-                    stdio[0], stdio[1], stdio[2], NULL};
+    char *argv[] = {bwrap,   arg_args, args,     dashes,   exe,      hidden, stage,
+                    control, work,     stdio[0], stdio[1], stdio[2], NULL};
     /* Nothing of the caller's environment reaches bwrap: no loader variable, no locale. */
     char path[] = "PATH=/usr/bin:/bin";
     char *env[] = {path, NULL};
@@ -259,7 +269,8 @@ int bwrap_said(const struct launch *l, struct error *err)
     const char *gone = strstr(p, "No such file or directory");
     int code = gone && gone < p + n_line ? -ESTALE : -EIO;
     error_set(err, code, "bwrap could not set the sandbox up: %s", show_n(p, n_line));
-    error_hint(err, "sandbox_backend = \"bundled\" does without; `bawn doctor` tries each part by itself");
+    error_hint(
+        err, "sandbox_backend = \"bundled\" does without; `bawn doctor` tries each part by itself");
     return code;
 }
 

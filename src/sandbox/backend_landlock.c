@@ -1,8 +1,8 @@
 /*
- * The landlock backend: no namespaces, so no mounts; a Landlock domain holds the files and the filter
- * the rest. Init is not pid 1 but the subreaper of everything the command starts, and ends them when
- * the outer goes. With BACKEND_EXTERNAL there is no domain either: an outer container is the boundary,
- * and only the filter and no_new_privs are applied.
+ * The landlock backend: no namespaces, so no mounts; a Landlock domain holds the files and the
+ * filter the rest. Init is not pid 1 but the subreaper of everything the command starts, and ends
+ * them when the outer goes. With BACKEND_EXTERNAL there is no domain either: an outer container is
+ * the boundary, and only the filter and no_new_privs are applied.
  */
 #include "sandbox/backend.h"
 
@@ -33,8 +33,8 @@ static void say(struct launch *l, const struct strbuf *notes)
             size_t len = strcspn(line, "\n"), used = strlen(m.text);
             if (used + len + 64 > sizeof(m.text))
                 break;
-            (void)snprintf(m.text + used, sizeof(m.text) - used, "%s%.*s", n ? "; " : "landlock: ",
-                           (int)len, line);
+            (void)snprintf(m.text + used, sizeof(m.text) - used, "%s%.*s",
+                           n ? "; " : "landlock: ", (int)len, line);
             at += len + 1;
             n++;
         }

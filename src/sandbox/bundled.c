@@ -35,6 +35,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <linux/sockios.h>
 
 #define LOCKED_DOWN (UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NODEV)
 #define AT_SELF     (AT_EMPTY_PATH)
@@ -520,12 +522,69 @@ static void verify(struct set_up *s)
 
 /* ---- the process ---- */
 
-static void bring_loopback_up(struct launch *l)
+/* The network namespace takes the kernel as long as all the mounts together, and nothing in them
+ * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
+ * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
+struct net {
+    bool wants_diag;
+    int fd;   /* the namespace */
+    int diag; /* a diagnostics socket in it, or negative */
+    int code; /* 0 or a negative errno */
+    const char *what;
+    pid_t pid;
+    char stack[16384] __attribute__((aligned(16)));
+};
+
+static int net_failed(struct net *n, const char *what)
 {
-    _cleanup_fd_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    n->code = -errno;
+    n->what = what;
+    return 1;
+}
+
+static int net_main(void *data)
+{
+    struct net *n = data;
+    if (unshare(CLONE_NEWNET) < 0)
+        return net_failed(n, "cannot make a network namespace");
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-        init_fail(l, -errno, "cannot bring the loopback device up");
+        return net_failed(n, "cannot bring the loopback device up");
+    n->fd = ioctl(fd, SIOCGSKNS);
+    if (n->fd < 0)
+        return net_failed(n, "cannot hold the network namespace");
+    if (n->wants_diag)
+        n->diag = init_open_diag();
+    fd_close(fd);
+    n->code = 0;
+    return 0;
+}
+
+static void net_start(struct launch *l, struct net *n)
+{
+    n->fd = n->diag = -1;
+    n->code = -EIO;
+    n->what = "cannot make a network namespace";
+    n->wants_diag = l->plan->filter & FILTER_NETWORK_OFF;
+    if (l->plan->network == NETWORK_OPEN)
+        return;
+    n->pid = clone(net_main, n->stack + sizeof(n->stack), CLONE_VM | CLONE_FILES | SIGCHLD, n);
+    if (n->pid < 0)
+        init_fail(l, -errno, "cannot make a network namespace");
+}
+
+static void net_enter(struct launch *l, struct net *n)
+{
+    if (l->plan->network == NETWORK_OPEN)
+        return;
+    while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (n->code < 0)
+        init_fail(l, n->code, "%s", n->what);
+    if (setns(n->fd, CLONE_NEWNET) < 0)
+        init_fail(l, -errno, "cannot enter the network namespace");
+    fd_close(n->fd);
 }
 
 static void raise_nofile(struct launch *l, size_t need)
@@ -541,10 +600,8 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         _exit(125);
-    /* Slow (0.3 ms) and needed by nobody yet: made here, while the outer maps ids and makes
-     * placeholders, instead of by clone3, for which the outer would wait. */
-    if (l->plan->network != NETWORK_OPEN && unshare(CLONE_NEWNET) < 0)
-        init_fail(l, -errno, "cannot make a network namespace");
+    static struct net net;
+    net_start(l, &net);
     await_message(l, MESSAGE_GO);
     struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
@@ -552,9 +609,6 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
     if (s.host_root < 0)
         init_fail(l, -errno, "cannot open /");
     umask(0);
-    if (l->plan->network != NETWORK_OPEN)
-        bring_loopback_up(l);
-    int diag = l->plan->filter & FILTER_NETWORK_OFF ? init_open_diag() : -1;
     collect(&s);
     make_base(&s);
     make_masks(&s);
@@ -573,7 +627,8 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
             init_fail(l, r, "cannot make a terminal for the command");
     }
     fd_close(s.host_root);
-    init_main(l, diag, master, slave);
+    net_enter(l, &net);
+    init_main(l, net.diag, master, slave);
 }
 
 static int write_file(pid_t pid, const char *name, const char *text)

@@ -141,40 +141,102 @@ static void put_toml_string(struct strbuf *b, const char *s)
     strbuf_putc(b, '"');
 }
 
+static bool is_custom(const struct profile *p)
+{
+    return p->name && p->name[0] != ':';
+}
+
+/* "[permissions.NAME.filesystem]  "PATH" = "ACCESS"", with what makes it hold for a built-in profile. */
+static void hint_entry(struct strbuf *b, const struct profile *p, const char *path, enum access access)
+{
+    strbuf_printf(b, "[permissions.%s.filesystem]  ", is_custom(p) ? p->name : "NAME");
+    put_toml_string(b, path);
+    strbuf_printf(b, " = \"%s\"", access_word(access));
+    if (!is_custom(p))
+        strbuf_printf(b, "  with extends = \"%s\", chosen by -P NAME", p->name ? p->name : ":workspace");
+}
+
+/* The directory PATH lies in. */
+static void put_parent(struct strbuf *b, const char *path, bool quoted)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = MIN_OF(slash && slash != path ? (size_t)(slash - path) : 1, sizeof(dir) - 1);
+    memcpy(dir, path, n);
+    dir[n] = '\0';
+    if (quoted)
+        put_toml_string(b, dir);
+    else
+        strbuf_puts(b, dir);
+}
+
+static void hint_masked(struct strbuf *b, const struct perm_entry *e, enum access wanted)
+{
+    static const char preset[] = "preset:";
+    if (e->kind == ENTRY_OWN)
+        strbuf_puts(b, "nothing: it is bawn's own");
+    else if (e->origin.file && e->origin.line)
+        strbuf_printf(b, "%s:%u  \"%s\" instead of \"none\"", e->origin.file, e->origin.line,
+                      access_word(wanted));
+    else if (e->origin.layer && str_starts(e->origin.layer, preset))
+        strbuf_printf(b, "include = [\xe2\x80\xa6] without \"%s\"", e->origin.layer + sizeof(preset) - 1);
+    else
+        strbuf_puts(b, "another profile: -P NAME");
+}
+
+static void hint_protected(struct strbuf *b, const struct profile *p, const struct perm_entry *e)
+{
+    if (e->kind == ENTRY_OWN) {
+        strbuf_puts(b, "nothing: it is bawn's own");
+        return;
+    }
+    if (e->origin.layer && str_starts(e->origin.layer, "preset:")) {
+        hint_entry(b, p, e->path, ACCESS_WRITE);
+        return;
+    }
+    const char *name = strrchr(e->path, '/');
+    if (name && str_eq(name, "/.git") && !is_custom(p))
+        strbuf_printf(b, "[permissions.NAME]  include = [\"git\"]  with extends = \"%s\", chosen by -P NAME (commits), or ", p->name);
+    else if (name && str_eq(name, "/.git"))
+        strbuf_printf(b, "[permissions.%s]  include = [\"git\"] (commits), or ", p->name);
+    hint_entry(b, p, e->path, ACCESS_WRITE);
+}
+
 void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid, const char *exe)
 {
     const struct profile *p = d->plan->profile;
     struct permission perm = permissions_check(p, path);
     struct denial one = {.kind = DENIAL_FILE, .access = wanted, .entry = perm.entry, .pid = pid};
     _cleanup_strbuf_ struct strbuf hint = {0};
-    bool custom = p->name && p->name[0] != ':';
-    if (perm.why == WHY_PROTECTED || perm.why == WHY_MASKED || custom) {
-        strbuf_printf(&hint, "[permissions.%s.filesystem]  ", custom ? p->name : "NAME");
-        put_toml_string(&hint, path);
-        strbuf_printf(&hint, " = \"%s\"", access_word(wanted));
-        if (!custom)
-            strbuf_printf(&hint, "  with extends = \"%s\", chosen by -P NAME", p->name ? p->name : ":workspace");
-    } else if (p->mode && str_eq(p->mode, "read-only")) {
-        strbuf_puts(&hint, path_is_below(path, d->plan->workspace) ? "--sandbox workspace-write" : "--sandbox workspace-write --add-dir ");
-        if (!path_is_below(path, d->plan->workspace)) {
-            char dir[PATH_MAX];
-            const char *slash = strrchr(path, '/');
-            size_t n = slash && slash != path ? (size_t)(slash - path) : 1;
-            memcpy(dir, path, MIN_OF(n, sizeof(dir) - 1));
-            dir[MIN_OF(n, sizeof(dir) - 1)] = '\0';
-            strbuf_puts(&hint, dir);
-        }
+    bool read_only = p->mode && str_eq(p->mode, "read-only");
+    if (perm.why == WHY_MASKED && perm.entry) {
+        hint_masked(&hint, perm.entry, wanted);
+    } else if (perm.why == WHY_PROTECTED && perm.entry) {
+        hint_protected(&hint, p, perm.entry);
+    } else if (is_custom(p)) {
+        hint_entry(&hint, p, path, wanted);
+    } else if (read_only && path_is_below(path, d->plan->workspace)) {
+        strbuf_puts(&hint, "--sandbox workspace-write");
+    } else if (read_only) {
+        strbuf_puts(&hint, "--sandbox workspace-write --add-dir ");
+        put_parent(&hint, path, false);
     } else {
-        char dir[PATH_MAX];
-        const char *slash = strrchr(path, '/');
-        size_t n = slash && slash != path ? (size_t)(slash - path) : 1;
-        memcpy(dir, path, MIN_OF(n, sizeof(dir) - 1));
-        dir[MIN_OF(n, sizeof(dir) - 1)] = '\0';
         strbuf_puts(&hint, "sandbox_workspace_write.writable_roots = [");
-        put_toml_string(&hint, dir);
+        put_parent(&hint, path, true);
         strbuf_puts(&hint, "]");
     }
     add(d, &one, path, strbuf_text(&hint), exe);
+}
+
+void denials_network_hint(const struct plan *plan, struct strbuf *out)
+{
+    const struct profile *p = plan->profile;
+    if (is_custom(p))
+        strbuf_printf(out, "[permissions.%s.network]  enabled = true", p->name);
+    else if (p->mode && str_eq(p->mode, "read-only"))
+        strbuf_printf(out, "[permissions.NAME.network]  enabled = true  with extends = \"%s\", chosen by -P NAME", p->name);
+    else
+        strbuf_puts(out, "sandbox_workspace_write.network_access = true");
 }
 
 void denials_socket(struct denials *d, const char *address, const char *rule, const char *hint,

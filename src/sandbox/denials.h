@@ -35,6 +35,8 @@ void denials_socket(struct denials *d, const char *address, const char *rule, co
 void denials_syscall(struct denials *d, const char *name, const char *rule, const char *hint,
                      pid_t pid, const char *exe);
 void denials_limit(struct denials *d, const char *name, const char *hint);
+/* The line that turns the network on for this plan. */
+void denials_network_hint(const struct plan *plan, struct strbuf *out);
 /* The end: the record in STATE_DIR/denials.jsonl and the summary on stderr. */
 void denials_report(struct denials *d, const struct run_options *options, int status);
 void denials_release(struct denials *d);

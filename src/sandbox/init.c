@@ -362,6 +362,28 @@ static _noreturn_ void end_everything(void)
     _exit(0);
 }
 
+static int do_work(struct work *w, const int fds[2])
+{
+    w->name[0][sizeof(w->name[0]) - 1] = '\0';
+    w->name[1][sizeof(w->name[1]) - 1] = '\0';
+    w->text[sizeof(w->text) - 1] = '\0';
+    (void)umask((mode_t)w->mask & 0777);
+    switch (w->kind) {
+    case WORK_RENAME:
+        return sys_ret(syscall(SYS_renameat2, fds[0], w->name[0], fds[1], w->name[1], w->flags));
+    case WORK_LINK:
+        return sys_ret(linkat(fds[0], w->name[0], fds[1], w->name[1], (int)w->flags & AT_SYMLINK_FOLLOW));
+    case WORK_MKDIR:
+        return sys_ret(mkdirat(fds[0], w->name[0], (mode_t)w->flags));
+    case WORK_MKNOD:
+        return sys_ret(mknodat(fds[0], w->name[0], (mode_t)w->flags, (dev_t)w->device));
+    case WORK_SYMLINK:
+        return sys_ret(symlinkat(w->text, fds[0], w->name[0]));
+    default:
+        return -EPROTO;
+    }
+}
+
 static void serve_work(struct launch *l)
 {
     struct work w;
@@ -371,16 +393,8 @@ static void serve_work(struct launch *l)
     if (n == 0)
         end_everything();
     struct work_reply reply = {.code = -EPROTO};
-    if (n == sizeof(w) && nfds == 2) {
-        w.name[0][sizeof(w.name[0]) - 1] = '\0';
-        w.name[1][sizeof(w.name[1]) - 1] = '\0';
-        if (w.kind == WORK_RENAME)
-            reply.code = sys_ret(
-                syscall(SYS_renameat2, fds[0], w.name[0], fds[1], w.name[1], w.flags));
-        else if (w.kind == WORK_LINK)
-            reply.code = sys_ret(linkat(fds[0], w.name[0], fds[1], w.name[1],
-                                        (int)w.flags & AT_SYMLINK_FOLLOW));
-    }
+    if (n == sizeof(w) && nfds == 2)
+        reply.code = do_work(&w, fds);
     for (size_t i = 0; i < nfds; i++)
         fd_close(fds[i]);
     (void)fd_send(l->work[1], &reply, sizeof(reply), NULL, 0);

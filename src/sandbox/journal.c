@@ -17,6 +17,9 @@
  * name is in the journal only; after it a directory known by its inode, under one of two names. So
  * there is no instant at which something stands on the disk that no journal knows.
  *
+ * Usually there is a spare directory to be moved (spares.h); its inode is known before, so that
+ * intent and inode are one write, for all names of a directory together, and the move is the rest.
+ *
  * The last one out unlinks the journal while it holds the exclusive lock. Somebody who opened the
  * file before that and waits for the lock finds afterwards that the name no longer leads to what
  * was opened, and starts over.
@@ -33,6 +36,7 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "sandbox/journal_text.h"
+#include "sandbox/spares.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,6 +64,7 @@ struct journal_file {
 struct journal {
     int dirfd; /* STATE_DIR/placeholders */
     VEC(struct journal_file) files;
+    struct spares spares;
 };
 
 /* ---- locks ---- */
@@ -225,33 +230,43 @@ static bool is_recorded(const struct stat *st, const struct journal_record *reco
 
 /* Removes NAME when it is an empty directory of the recorded identity (any identity when MADE is
  * not set: then NAME is a random one of ours). 0 when nothing of ours is left there, also when
- * somebody has put something into it: then it is theirs. */
-static int remove_one(int dirfd, const char *name, const struct journal_record *record)
+ * somebody has put something into it: then it is theirs. *ret_was tells whether it was there. */
+static int remove_one(int dirfd, const char *name, const struct journal_record *record,
+                      struct spares *spares, bool *ret_was)
 {
     struct stat st;
+    *ret_was = false;
+    if (record->made && spares &&
+        spares_put_back(spares, dirfd, name, record->dev, record->ino) == 1) {
+        *ret_was = true;
+        return 0;
+    }
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
     if (record->made ? !is_recorded(&st, record) : !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
         return 0;
+    *ret_was = true;
     if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
         return 0;
     return errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? 0
                                                                                         : -errno;
 }
 
-static int remove_record(int dirfd, const struct journal_record *record)
+/* A directory has one name: where it stood under its own, none is left under the random one. */
+static int remove_record(int dirfd, const struct journal_record *record, struct spares *spares)
 {
-    int r = remove_one(dirfd, record->temp, record);
-    int s = record->made ? remove_one(dirfd, record->name, record) : 0;
-    return r < 0 ? r : s;
+    bool was = false;
+    int r = record->made ? remove_one(dirfd, record->name, record, spares, &was) : 0;
+    int t = was ? 0 : remove_one(dirfd, record->temp, record, NULL, &was);
+    return r < 0 ? r : t;
 }
 
 /* All of them; the first failure, after having tried each. */
-static int remove_all(int dirfd, const struct journal_text *text)
+static int remove_all(int dirfd, const struct journal_text *text, struct spares *spares)
 {
     int result = 0;
     for (size_t i = 0; i < text->n; i++) {
-        int r = text->v[i].gone ? 0 : remove_record(dirfd, &text->v[i]);
+        int r = text->v[i].gone ? 0 : remove_record(dirfd, &text->v[i], spares);
         if (r < 0 && result == 0)
             result = r;
     }
@@ -290,7 +305,7 @@ static void recover_locked(int placeholders, const char *name, int fd, dev_t dev
     if (load(fd, &buf, &text) < 0)
         return;
     _cleanup_fd_ int parent = text.n ? open_parent(&text, dev, ino) : -1;
-    bool clean = text.n == 0 || (parent >= 0 ? remove_all(parent, &text) == 0 : is_old(fd));
+    bool clean = text.n == 0 || (parent >= 0 ? remove_all(parent, &text, NULL) == 0 : is_old(fd));
     if (clean)
         (void)unlinkat(placeholders, name, 0);
     journal_text_release(&text);
@@ -447,22 +462,14 @@ static int settle(const struct journal_file *f, struct journal_text *text, const
             shared = 1;
             continue;
         }
-        int e = r->made ? remove_one(f->dirfd, r->temp, r) : remove_record(f->dirfd, r);
+        bool was;
+        int e = remove_one(f->dirfd, r->temp, r, NULL, &was);
         if (e == 0)
             e = append_gone(f->fd, r);
         if (e < 0)
             return e;
     }
     return shared ? 1 : stands ? -EEXIST : 0;
-}
-
-static int random_temp(char dst[JOURNAL_TEMP_BYTES])
-{
-    uint64_t v;
-    if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
-        return -EIO;
-    (void)snprintf(dst, JOURNAL_TEMP_BYTES, ".bawn-%016" PRIx64, v);
-    return 0;
 }
 
 /* Renames TEMP to NAME without replacing anything. A file system without RENAME_NOREPLACE gets the
@@ -481,61 +488,181 @@ static int move_into_place(int dirfd, const char *temp, const char *name)
     return renameat(dirfd, temp, dirfd, name) < 0 ? -errno : 0;
 }
 
-/* The steps of the theory above, from intent to rename. */
-static int make_steps(const struct journal_file *f, struct journal_record *r, struct stat *ret_st)
+/* One name on its way. */
+struct making {
+    struct journal_record record;
+    const char *spare; /* what is to be moved there; NULL: a directory has to be made */
+    size_t index;      /* of the name that was asked for */
+    struct stat st;
+    bool written; /* the journal has its intent */
+    bool placed;
+};
+
+static void put_intent(struct strbuf *line, const struct journal_record *r)
 {
-    _cleanup_strbuf_ struct strbuf line = {0};
-    strbuf_printf(&line, "intent %s ", r->temp);
-    journal_text_quote(&line, r->name, strlen(r->name));
-    strbuf_putc(&line, '\n');
-    int e = append(f->fd, &line);
-    if (e < 0)
-        return e;
-    if (mkdirat(f->dirfd, r->temp, 0755) < 0)
-        return -errno;
-    if (fstatat(f->dirfd, r->temp, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    r->dev = ret_st->st_dev;
-    r->ino = ret_st->st_ino;
-    strbuf_clear(&line);
-    strbuf_printf(&line, "made %s %" PRIx64 " %" PRIx64 "\n", r->temp, (uint64_t)r->dev,
-                  (uint64_t)r->ino);
-    e = append(f->fd, &line);
-    if (e < 0)
-        return e;
-    r->made = true;
-    return move_into_place(f->dirfd, r->temp, r->name);
+    strbuf_printf(line, "intent %s ", r->temp);
+    journal_text_quote(line, r->name, strlen(r->name));
+    strbuf_putc(line, '\n');
 }
 
-static int make(const struct journal_file *f, const char *name, struct stat *ret_st)
+static void put_made(struct strbuf *line, const struct journal_record *r)
 {
-    struct journal_record r = {0};
-    int e = random_temp(r.temp);
-    if (e < 0)
-        return e;
-    memcpy(r.name, name, strlen(name) + 1);
-    e = make_steps(f, &r, ret_st);
-    /* What a failure left is taken back; where even that fails, the journal still knows of it. */
-    if (e < 0 && remove_record(f->dirfd, &r) == 0)
-        (void)append_gone(f->fd, &r);
+    strbuf_printf(line, "made %s %" PRIx64 " %" PRIx64 "\n", r->temp, (uint64_t)r->dev,
+                  (uint64_t)r->ino);
+}
+
+static void set_made(struct making *m)
+{
+    m->record.dev = m->st.st_dev;
+    m->record.ino = m->st.st_ino;
+}
+
+static int new_temp(struct journal_record *r)
+{
+    uint64_t v;
+    if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
+        return -EIO;
+    (void)snprintf(r->temp, sizeof(r->temp), ".bawn-%016" PRIx64, v);
+    return 0;
+}
+
+/* The first two steps of the theory above, for all: what is written down is, for those that a spare
+ * was found for, all there is to say. */
+static int write_intents(const struct journal_file *f, struct making *v, size_t n)
+{
+    _cleanup_strbuf_ struct strbuf lines = {0};
+    for (size_t i = 0; i < n; i++) {
+        int e = new_temp(&v[i].record);
+        if (e < 0)
+            return e;
+        put_intent(&lines, &v[i].record);
+        if (!v[i].spare)
+            continue;
+        set_made(&v[i]);
+        put_made(&lines, &v[i].record);
+    }
+    int e = append(f->fd, &lines);
+    for (size_t i = 0; e == 0 && i < n; i++) {
+        v[i].record.made = v[i].spare != NULL;
+        v[i].written = true;
+    }
     return e;
 }
 
-static int hold_locked(const struct journal_file *f, const char *dir, const char *name,
-                       struct stat *ret_st)
+/* Moves the spares. One that cannot be moved was taken by another run, or cannot be moved to there:
+ * a directory is made for it instead, under a record of its own. */
+static int place_spares(struct journal *j, const struct journal_file *f, struct making *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct making *m = &v[i];
+        if (!m->spare)
+            continue;
+        int e = spares_place(&j->spares, m->spare, f->dirfd, m->record.name);
+        m->placed = e == 0;
+        if (e == -EEXIST)
+            return e;
+        if (e == 0)
+            continue;
+        m->spare = NULL;
+        e = append_gone(f->fd, &m->record);
+        m->record.made = m->record.gone = m->written = false;
+        if (e == 0)
+            e = write_intents(f, m, 1);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* Makes the directories that no spare was found for, writes their inodes down, renames them. */
+static int make_rest(const struct journal_file *f, struct making *v, size_t n)
+{
+    _cleanup_strbuf_ struct strbuf lines = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct making *m = &v[i];
+        if (m->placed)
+            continue;
+        if (mkdirat(f->dirfd, m->record.temp, 0755) < 0 ||
+            fstatat(f->dirfd, m->record.temp, &m->st, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        set_made(m);
+        put_made(&lines, &m->record);
+    }
+    int e = lines.n ? append(f->fd, &lines) : 0;
+    for (size_t i = 0; e == 0 && i < n; i++)
+        v[i].record.made = true;
+    for (size_t i = 0; e == 0 && i < n; i++) {
+        if (!v[i].placed)
+            e = move_into_place(f->dirfd, v[i].record.temp, v[i].record.name);
+        v[i].placed = e == 0;
+    }
+    return e;
+}
+
+/* What a failure left is taken back; where even that fails, the journal still knows of it. */
+static void take_back(const struct journal_file *f, struct making *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].written && remove_record(f->dirfd, &v[i].record, NULL) == 0)
+            (void)append_gone(f->fd, &v[i].record);
+}
+
+/* Names that something stands at, or that can be shared, are sorted out before anything is made. */
+static int hold_names(struct journal *j, const struct journal_file *f, struct journal_text *text,
+                      struct journal_name *names, size_t n, struct making *v, size_t *ret_at)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct stat st;
+        *ret_at = i;
+        int r = settle(f, text, names[i].name, &st);
+        if (r < 0)
+            return r;
+        if (r == 1) {
+            names[i].dev = st.st_dev;
+            names[i].ino = st.st_ino;
+            continue;
+        }
+        struct making *m = &v[missing++];
+        m->index = i;
+        memcpy(m->record.name, names[i].name, strlen(names[i].name) + 1);
+    }
+    if (missing == 0)
+        return 0;
+    spares_look(&j->spares, j->dirfd);
+    bool reach = spares_reach(&j->spares, f->dirfd, f->dev);
+    for (size_t i = 0; reach && i < missing; i++)
+        reach = spares_next(&j->spares, &v[i].spare, &v[i].st);
+    int r = write_intents(f, v, missing);
+    if (r == 0)
+        r = place_spares(j, f, v, missing);
+    if (r == 0)
+        r = make_rest(f, v, missing);
+    for (size_t i = missing; i-- > 0;) {
+        if (r < 0 && !v[i].placed)
+            *ret_at = v[i].index;
+        names[v[i].index].dev = v[i].st.st_dev;
+        names[v[i].index].ino = v[i].st.st_ino;
+    }
+    if (r < 0)
+        take_back(f, v, missing);
+    return r;
+}
+
+static int hold_locked(struct journal *j, const struct journal_file *f, const char *dir,
+                       struct journal_name *names, size_t n, size_t *ret_at)
 {
     _cleanup_strbuf_ struct strbuf buf = {0};
+    _cleanup_free_ struct making *v = mem_zalloc(n, sizeof(*v));
     struct journal_text text;
-    int r = load(f->fd, &buf, &text);
+    int r = v ? load(f->fd, &buf, &text) : -ENOMEM;
     if (r < 0)
         return r;
     r = prepare(f, dir, &text, buf.n);
     if (r == 0)
-        r = settle(f, &text, name, ret_st);
-    if (r == 0)
-        r = make(f, name, ret_st);
+        r = hold_names(j, f, &text, names, n, v, ret_at);
     journal_text_release(&text);
-    return r < 0 ? r : 0;
+    return r;
 }
 
 static int hold_error(struct error *err, int r, const char *dir, const char *name)
@@ -559,26 +686,38 @@ static int hold_error(struct error *err, int r, const char *dir, const char *nam
     return r;
 }
 
-int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name, dev_t *ret_dev,
-                 ino_t *ret_ino, struct error *err)
+int journal_hold_all(struct journal *j, int dirfd, const char *dir, struct journal_name *names,
+                     size_t n, struct error *err)
 {
     struct journal_file *f = NULL;
-    struct stat st = {0};
-    if (!journal_name_ok(name) || dir[0] != '/' || strlen(dir) >= MAX_PATH_BYTES)
-        return error_set(err, -EINVAL, "cannot hold %s in %s: no single name, or no absolute path",
-                         show(name), show(dir));
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!journal_name_ok(names[i].name) || dir[0] != '/' || strlen(dir) >= MAX_PATH_BYTES)
+            return error_set(err, -EINVAL,
+                             "cannot hold %s in %s: no single name, or no absolute path",
+                             show(names[i].name), show(dir));
+    if (n == 0)
+        return 0;
     int r = file_for(j, dirfd, dir, &f, err);
     if (r < 0)
         return r;
     r = lock_changes(f->fd, F_WRLCK);
     if (r == 0) {
-        r = hold_locked(f, dir, name, &st);
+        r = hold_locked(j, f, dir, names, n, &at);
         (void)lock_changes(f->fd, F_UNLCK);
     }
+    return r < 0 ? hold_error(err, r, dir, names[at].name) : 0;
+}
+
+int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name, dev_t *ret_dev,
+                 ino_t *ret_ino, struct error *err)
+{
+    struct journal_name one = {.name = name};
+    int r = journal_hold_all(j, dirfd, dir, &one, 1, err);
     if (r < 0)
-        return hold_error(err, r, dir, name);
-    *ret_dev = st.st_dev;
-    *ret_ino = st.st_ino;
+        return r;
+    *ret_dev = one.dev;
+    *ret_ino = one.ino;
     return 0;
 }
 
@@ -587,7 +726,7 @@ int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name
 /* The conversion to an exclusive lock gives the shared one up first, so of two that leave at once
  * the second finds nobody left: one of them always cleans. Who starts in between either has its
  * shared lock before (then it is the one to clean later) or waits and finds the file unlinked. */
-static void leave(const struct journal *j, const struct journal_file *f)
+static void leave(struct journal *j, const struct journal_file *f)
 {
     if (lock_changes(f->fd, F_WRLCK) < 0)
         return;
@@ -595,7 +734,9 @@ static void leave(const struct journal *j, const struct journal_file *f)
     struct journal_text text;
     if (lock_file(f->fd, LOCK_EX | LOCK_NB) == 0 && is_still(j->dirfd, f->name, f->fd) &&
         load(f->fd, &buf, &text) == 0) {
-        if (remove_all(f->dirfd, &text) == 0)
+        spares_look(&j->spares, j->dirfd);
+        bool reach = spares_reach(&j->spares, f->dirfd, f->dev);
+        if (remove_all(f->dirfd, &text, reach ? &j->spares : NULL) == 0)
             (void)unlinkat(j->dirfd, f->name, 0);
         journal_text_release(&text);
     }
@@ -610,6 +751,7 @@ static void dispose(struct journal *j)
         fd_close(f->dirfd);
     }
     vec_release(&j->files);
+    spares_release(&j->spares);
     fd_close(j->dirfd);
     mem_free(j);
 }

@@ -5,7 +5,8 @@
  *
  * One journal file a directory, named by its device and inode. A run holds a shared flock on it
  * while it lives; whoever gets the exclusive lock is the last. A placeholder is removed only while
- * it is an empty directory with the device and inode written down.
+ * it is an empty directory with the device and inode written down. Removed means: moved to
+ * STATE_DIR/spare, to be used again, or where that does not work, unlinked.
  */
 #ifndef BAWN_SANDBOX_JOURNAL_H
 #define BAWN_SANDBOX_JOURNAL_H
@@ -25,6 +26,15 @@ int journal_open(const char *state_dir, struct journal **ret, struct error *err)
  * stands there now: the survey is out of date. *ret_dev/ino are the placeholder's. */
 int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name, dev_t *ret_dev,
                  ino_t *ret_ino, struct error *err);
+/* The same for N different names in one directory, with one write where there are spare directories.
+ * On failure none of those that were missing stands. */
+struct journal_name {
+    const char *name;
+    dev_t dev; /* set: the placeholder's */
+    ino_t ino;
+};
+int journal_hold_all(struct journal *j, int dirfd, const char *dir, struct journal_name *names,
+                     size_t n, struct error *err);
 /* Is this a placeholder that some live or dead run made (so: as good as missing)? Reads only. */
 bool journal_is_placeholder(const char *state_dir, dev_t parent_dev, ino_t parent_ino,
                             const char *name, dev_t dev, ino_t ino);

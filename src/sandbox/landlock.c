@@ -258,7 +258,8 @@ static bool is_missing(const struct builder *b, const char *name)
     return false;
 }
 
-/* ` -c 'KEY=[…]'`: the names of LIST that exist wherever they are protected. Nothing when all do. */
+/* ` -c 'KEY=[…]'`: the names of LIST that exist wherever they are protected. Nothing when all do.
+ */
 static void put_kept(const struct builder *b, struct strbuf *out, const char *key,
                      const struct string_list *list)
 {
@@ -278,8 +279,10 @@ static void put_kept(const struct builder *b, struct strbuf *out, const char *ke
     strbuf_puts(out, "]'");
 }
 
-/* Of the names that have to go, those that exist under another root: they want an entry of their own. */
-static void put_elsewhere(const struct builder *b, struct strbuf *out, const struct string_list *list)
+/* Of the names that have to go, those that exist under another root: they want an entry of their
+ * own. */
+static void put_elsewhere(const struct builder *b, struct strbuf *out,
+                          const struct string_list *list)
 {
     const char *sep = "; in a profile of your own, \":project_roots\" = { ";
     size_t n = 0;
@@ -310,10 +313,11 @@ static int say_missing(struct builder *b, const char *path, const struct node *m
         strbuf_printf(&others, " and %zu more", n - 3);
     if (n)
         strbuf_puts(&others, ")");
-    error_set(b->err, -EOPNOTSUPP,
-              "the landlock backend cannot hold %s%s, which does not exist: it would have to forbid "
-              "every new name in %s",
-              show(missing->path), strbuf_text(&others), show(path));
+    error_set(
+        b->err, -EOPNOTSUPP,
+        "the landlock backend cannot hold %s%s, which does not exist: it would have to forbid "
+        "every new name in %s",
+        show(missing->path), strbuf_text(&others), show(path));
     if (c) {
         put_kept(b, &hint, "protected_names", &c->protected_names);
         put_kept(b, &hint, "protected_agent_names", &c->protected_agent_names);
@@ -324,10 +328,11 @@ static int say_missing(struct builder *b, const char *path, const struct node *m
         error_hint(b->err, "protect only what exists:%s; or choose another sandbox_backend",
                    strbuf_text(&hint));
     else
-        error_hint(b->err,
-                   "make %s, take its name off protected_names (or its entry out), or choose another "
-                   "sandbox_backend",
-                   show(missing->path));
+        error_hint(
+            b->err,
+            "make %s, take its name off protected_names (or its entry out), or choose another "
+            "sandbox_backend",
+            show(missing->path));
     return -EOPNOTSUPP;
 }
 

@@ -87,41 +87,60 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
     return -EPERM;
 }
 
+static int open_journal(struct run *r, const char *path, struct error *err)
+{
+    if (r->l.journal)
+        return 0;
+    if (r->options->state_dir)
+        return journal_open(r->options->state_dir, &r->l.journal, err);
+    error_set(err, -ENOENT, "no directory to keep state in: %s must be held while the command runs",
+              show(path));
+    error_hint(err, "set BAWN_HOME to a directory you can write");
+    return -ENOENT;
+}
+
+/* Holds N missing names of the directory DIR. */
+static int hold_in(struct run *r, const char *dir, struct journal_name *names, size_t n,
+                   struct error *err)
+{
+    _cleanup_fd_ int fd = path_openat2(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0,
+                                       UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
+    if (fd < 0)
+        return error_errno(err, fd, "cannot open %s to hold %s", show(dir), show(names[0].name));
+    return journal_hold_all(r->l.journal, fd, dir, names, n, err);
+}
+
+#define HOLD_AT_ONCE 64u
+
+/* The plan's mounts are in order of their paths, so the names of a directory follow each other but
+ * for what is mounted between them. */
 static int hold_placeholders(struct run *r, struct error *err)
 {
     const struct plan *plan = r->l.plan;
-    for (size_t i = 0; i < plan->n_mounts; i++) {
+    struct journal_name names[HOLD_AT_ONCE];
+    char dir[PATH_MAX] = "";
+    size_t n = 0;
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < plan->n_mounts; i++) {
         const struct plan_mount *m = &plan->mounts[i];
         if (m->op != MOUNT_MISSING)
             continue;
-        if (!r->l.journal) {
-            if (!r->options->state_dir) {
-                error_set(err, -ENOENT, "no directory to keep state in: %s must be held while the command runs", show(m->path));
-                error_hint(err, "set BAWN_HOME to a directory you can write");
-                return -ENOENT;
-            }
-            int e = journal_open(r->options->state_dir, &r->l.journal, err);
-            if (e < 0)
-                return e;
-        }
-        char dir[PATH_MAX];
         const char *name = path_base(m->path);
-        size_t n = (size_t)(name - m->path);
-        if (n >= sizeof(dir))
+        size_t len = (size_t)(name - m->path);
+        if (len >= sizeof(dir))
             return error_set(err, -ENAMETOOLONG, "%s: name too long", show(m->path));
-        memcpy(dir, m->path, n);
-        dir[n > 1 ? n - 1 : 1] = '\0';
-        _cleanup_fd_ int fd = path_openat2(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0,
-                                           UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
-        if (fd < 0)
-            return error_errno(err, fd, "cannot open %s to hold %s", show(dir), show(name));
-        dev_t dev;
-        ino_t ino;
-        int e = journal_hold(r->l.journal, fd, dir, name, &dev, &ino, err);
-        if (e < 0)
-            return e;
+        len = len > 1 ? len - 1 : 1;
+        bool same = strncmp(dir, m->path, len) == 0 && dir[len] == '\0';
+        e = open_journal(r, m->path, err);
+        if (e == 0 && n && (!same || n == HOLD_AT_ONCE)) {
+            e = hold_in(r, dir, names, n, err);
+            n = 0;
+        }
+        memcpy(dir, m->path, len);
+        dir[len] = '\0';
+        names[n++] = (struct journal_name){.name = name};
     }
-    return 0;
+    return e == 0 && n ? hold_in(r, dir, names, n, err) : e;
 }
 
 /* ---- messages ---- */

@@ -1,7 +1,7 @@
 /*
- * The stage file: a fixed header and NUL-terminated strings behind it, in the order they are written
- * here and read below. It is bawn's own word to itself, sealed before anybody else sees it, and still
- * read with bounds: what does not add up ends the start.
+ * The stage file: a fixed header and NUL-terminated strings behind it, in the order they are
+ * written here and read below. It is bawn's own word to itself, sealed before anybody else sees it,
+ * and still read with bounds: what does not add up ends the start.
  */
 #include "sandbox/stage.h"
 
@@ -36,7 +36,8 @@ struct stage_mount {
     uint32_t op, write, is_dir, reopened;
     uint32_t own; /* a link that the sandbox's own root has for the host's */
     uint64_t dev, ino;
-    uint64_t parent_dev, parent_ino; /* of the directory it stands in; 0, 0 when the sandbox makes that */
+    uint64_t parent_dev,
+        parent_ino; /* of the directory it stands in; 0, 0 when the sandbox makes that */
 };
 
 bool stage_on_host(const struct plan *p, size_t index)
@@ -55,7 +56,8 @@ static int open_beneath_no_link(const char *path)
                         UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
 }
 
-/* The directory PATH stands in. A path that only moves while bwrap looks is told by it afterwards. */
+/* The directory PATH stands in. A path that only moves while bwrap looks is told by it afterwards.
+ */
 static bool parent_of(const char *path, struct stat *ret)
 {
     char dir[PATH_MAX];
@@ -90,7 +92,8 @@ int stage_write(const struct launch *l, struct error *err)
                       .nofile = l->nofile,
                       .limits = p->config->limits,
                       .old_mask = l->old_mask};
-    memcpy(s.pass_fds, l->options->pass_fds, l->options->n_pass_fds * sizeof(int));
+    if (s.n_pass_fds)
+        memcpy(s.pass_fds, l->options->pass_fds, s.n_pass_fds * sizeof(int));
     while (l->options->argv[s.n_argv])
         s.n_argv++;
     _cleanup_strbuf_ struct strbuf b = {.max = STAGE_MAX};
@@ -126,8 +129,9 @@ int stage_write(const struct launch *l, struct error *err)
         return error_set(err, -ENOMEM, "out of memory");
     _cleanup_fd_ int fd = memfd_create("bawn-stage", MFD_ALLOW_SEALING);
     int r = fd < 0 ? -errno : fd_write_all(fd, b.p, b.n);
-    if (r == 0 && (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ||
-                   lseek(fd, 0, SEEK_SET) < 0))
+    if (r == 0 &&
+        (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ||
+         lseek(fd, 0, SEEK_SET) < 0))
         r = -errno;
     return r < 0 ? error_errno(err, r, "cannot write the stage file") : steal_fd(&fd);
 }
@@ -188,7 +192,8 @@ static bool is_right(const struct plan_mount *m, const struct stat *st, const st
 }
 
 /* bwrap found every path by name. Here each is looked up again, without following links: it must be
- * what the survey saw or what the plan put over it, in the directory it was in when bwrap was started. */
+ * what the survey saw or what the plan put over it, in the directory it was in when bwrap was
+ * started. */
 static void verify(struct launch *l, const struct plan *plan, const struct stage_mount *asked)
 {
     for (size_t i = 0; i < plan->n_mounts; i++) {
@@ -287,7 +292,8 @@ _noreturn_ void stage_main(int argc, char **argv)
         plan.env[i] = take_string(&reader);
     for (size_t i = 0; i < s.n_mounts; i++)
         plan.mounts[i].path = take_string(&reader);
-    options = (struct run_options){.argv = words, .pass_fds = s.pass_fds, .n_pass_fds = s.n_pass_fds, .status_fd = -1};
+    options = (struct run_options){
+        .argv = words, .pass_fds = s.pass_fds, .n_pass_fds = s.n_pass_fds, .status_fd = -1};
     l.want_pty = s.want_pty;
     l.old_mask = s.old_mask;
     l.umask = (mode_t)s.umask;

@@ -1,10 +1,10 @@
 /*
  * The supervisor's loop. See supervise.h. One notification at a time, in the order the kernel gives
- * them; what would have to wait (a connect to a full backlog) is kept aside and tried again, so that
- * no command can hold up another.
+ * them; what would have to wait (a connect to a full backlog) is kept aside and tried again, so
+ * that no command can hold up another.
  *
- * The command has no capability, and what is done for it is done with none either: root's are put down
- * while calls are served, and taken up again for what the outer has to tidy away at the end.
+ * The command has no capability, and what is done for it is done with none either: root's are put
+ * down while calls are served, and taken up again for what the outer has to tidy away at the end.
  */
 #include "sandbox/supervise.h"
 
@@ -22,7 +22,9 @@
 #include <sys/ioctl.h>
 
 #define PENDING_MAX 256
-#define RETRY_MS 5
+#define RETRY_MS    5
+#define TRIES_MAX                                                                                  \
+    8 /* of connects that have to wait, in a row: each may take a tick of the kernel's clock */
 #define WAITERS_MS 1000 /* who waits for a FIFO may be killed, and nothing says so */
 
 struct supervisor {
@@ -32,6 +34,8 @@ struct supervisor {
     struct seccomp_notif *req;
     struct seccomp_notif_resp *resp;
     VEC(struct pending_connect) pending;
+    size_t next_retry; /* of `pending` */
+    unsigned later;    /* answers put off since supervisor_serve() began */
     struct __user_cap_data_struct rights[2];
     bool has_rights;
 };
@@ -111,13 +115,18 @@ static void refused_call(struct supervisor *s, struct target *t, int code, struc
     if (name && (str_eq(name, "ptrace") || str_starts(name, "process_vm") || str_eq(name, "kcmp") ||
                  str_eq(name, "pidfd_getfd")))
         hint = "allow_ptrace = true";
-    else if (name && (str_eq(name, "unshare") || str_eq(name, "clone") || str_eq(name, "setns") ||
-                      str_eq(name, "mount") || str_eq(name, "umount2") || str_eq(name, "pivot_root")))
+    else if (name &&
+             (str_eq(name, "unshare") || str_eq(name, "clone") || str_eq(name, "setns") ||
+              str_eq(name, "mount") || str_eq(name, "umount2") || str_eq(name, "pivot_root")))
         hint = "allow_nested_userns = true";
-    else if (name && str_eq(name, "socket"))
-        hint = "sandbox_workspace_write.network_access = true";
+    _cleanup_strbuf_ struct strbuf network = {0};
+    if (name && str_eq(name, "socket")) {
+        denials_network_hint(s->watch.l->plan, &network);
+        hint = strbuf_text(&network);
+    }
     denials_syscall(s->watch.denials, name ? name : "?",
-                    name && str_eq(name, "socket") ? "the network is off" : "the system-call filter",
+                    name && str_eq(name, "socket") ? "the network is off"
+                                                   : "the system-call filter",
                     hint, t->tid, exe);
 }
 
@@ -151,6 +160,7 @@ static bool serve_one(struct supervisor *s)
         (!watch_socket_call(&s->watch, &t, &a) && !watch_file_call(&s->watch, &t, &a)))
         refused_call(s, &t, code, &a);
     if (a.kind == ANSWER_LATER) {
+        s->later++;
         struct pending_connect *slot = s->pending.n < PENDING_MAX ? vec_push(&s->pending) : NULL;
         if (slot) {
             *slot = s->watch.pending;
@@ -166,7 +176,7 @@ static bool serve_one(struct supervisor *s)
 static bool serve_some(struct supervisor *s)
 {
     /* A few in a row: after an answer the next call of the same program is often there at once. */
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 64 && s->later < TRIES_MAX; i++) {
         struct pollfd p = {.fd = s->watch.listener, .events = POLLIN};
         if (poll(&p, 1, 0) <= 0)
             return true;
@@ -181,6 +191,7 @@ static bool serve_some(struct supervisor *s)
 
 bool supervisor_serve(struct supervisor *s)
 {
+    s->later = 0;
     bool more = put_rights_down(s) && serve_some(s);
     take_rights_up(s);
     return more;
@@ -193,13 +204,14 @@ int supervisor_timeout(const struct supervisor *s)
 
 static void retry_connects(struct supervisor *s)
 {
-    for (size_t i = 0; i < s->pending.n;) {
+    for (size_t tried = 0; tried < TRIES_MAX && s->pending.n && tried < s->pending.n; tried++) {
+        size_t i = s->next_retry % s->pending.n;
         struct pending_connect *p = &s->pending.v[i];
         struct answer a = {.kind = ANSWER_SENT};
         if (sys_ioctl(s->watch.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0)
             watch_connect_again(p, &a);
         if (a.kind == ANSWER_LATER) {
-            i++;
+            s->next_retry = i + 1;
             continue;
         }
         reply(s, p->id, &a);

@@ -52,6 +52,9 @@ struct known_dir {
     unsigned missing; /* components of KEY below FD */
     dev_t dev;
     ino_t ino;
+    bool asked;       /* the two below are known: what is missing in the directory shares them */
+    bool closed;      /* nothing can be made in it */
+    bool placeholder; /* it is one itself */
 };
 
 #define KNOWN_DIRS 32u

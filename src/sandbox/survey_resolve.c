@@ -140,23 +140,45 @@ static bool is_closed(int dirfd)
            st.st_uid != geteuid();
 }
 
-/* NAME in DIRFD (the directory PATH) is missing with COUNT components. When that directory is
- * itself a placeholder, it is as good as missing too. */
-static void set_missing(const struct resolver *r, int dirfd, const char *path, unsigned count,
-                        struct resolved *ret)
+/* Is the directory DIRFD (its path is PATH) itself a placeholder? */
+static bool stands_in(const struct resolver *r, int dirfd, const char *path)
 {
     struct stat st, up;
+    if (!r->state_dir || path[1] == '\0' || fstat(dirfd, &st) < 0 || st.st_nlink > 2)
+        return false;
+    _cleanup_fd_ int above = openat(dirfd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return above >= 0 && fstat(above, &up) == 0 &&
+           is_placeholder(r, above, &up, path_base(path), &st);
+}
+
+static void set_absent(struct resolved *ret, unsigned count, bool closed)
+{
     ret->kind = FILE_MISSING;
     ret->missing = count;
     ret->dev = 0;
     ret->ino = 0;
     ret->nlink = 0;
-    ret->closed = is_closed(dirfd);
-    if (!r->state_dir || path[1] == '\0' || fstat(dirfd, &st) < 0 || st.st_nlink > 2)
-        return;
-    _cleanup_fd_ int above = openat(dirfd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (above >= 0 && fstat(above, &up) == 0 && is_placeholder(r, above, &up, path_base(path), &st))
-        ret->missing++;
+    ret->closed = closed;
+}
+
+/* NAME in DIRFD (the directory PATH) is missing with COUNT components. When that directory is
+ * itself a placeholder, it is as good as missing too. */
+static void set_missing(const struct resolver *r, int dirfd, const char *path, unsigned count,
+                        struct resolved *ret)
+{
+    set_absent(ret, count + stands_in(r, dirfd, path), is_closed(dirfd));
+}
+
+/* The same in a directory that is remembered: it is asked once. */
+static void set_missing_in(const struct resolver *r, struct known_dir *dir, unsigned count,
+                           struct resolved *ret)
+{
+    if (!dir->asked) {
+        dir->closed = is_closed(dir->fd);
+        dir->placeholder = stands_in(r, dir->fd, dir->path);
+        dir->asked = true;
+    }
+    set_absent(ret, count + dir->placeholder, dir->closed);
 }
 
 static void set_found(struct resolved *ret, const struct stat *st)
@@ -390,13 +412,13 @@ int resolver_look(struct resolver *r, const char *path, struct resolved *ret)
     const char *name = path_base(path);
     ret->path = path;
     if (dir->missing) {
-        set_missing(r, dir->fd, dir->path, dir->missing + 1, ret);
+        set_missing_in(r, dir, dir->missing + 1, ret);
         return 0;
     }
     if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         e = -errno;
         if (e == -ENOENT) {
-            set_missing(r, dir->fd, dir->path, 1, ret);
+            set_missing_in(r, dir, 1, ret);
             return 0;
         }
         return is_answer(e) ? look_slowly(r, path, ret) : e;
@@ -406,6 +428,6 @@ int resolver_look(struct resolver *r, const char *path, struct resolved *ret)
     set_found(ret, &st);
     struct stat above = {.st_dev = dir->dev, .st_ino = dir->ino};
     if (is_placeholder(r, dir->fd, &above, name, &st))
-        set_missing(r, dir->fd, dir->path, 1, ret);
+        set_missing_in(r, dir, 1, ret);
     return 0;
 }

@@ -15,7 +15,8 @@
 
 bool target_alive(const struct target *t)
 {
-    return sys_ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, (void *)(uintptr_t)&t->req->id) == 0;
+    return sys_ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, (void *)(uintptr_t)&t->req->id) ==
+           0;
 }
 
 /* The number behind NAME in /proc/TID/status; the last one of the line when LAST. */
@@ -117,8 +118,9 @@ bool target_own_descriptor(struct target *t, const char *path, int *ret_fd)
 
 int target_getfd(struct target *t, int fd)
 {
-    /* pidfd_open(2) takes a thread only from 6.9 on; its group shares the descriptors unless a thread
-     * left by unshare(CLONE_FILES), and then the group's table is simply not the right one: EBADF. */
+    /* pidfd_open(2) takes a thread only from 6.9 on; its group shares the descriptors unless a
+     * thread left by unshare(CLONE_FILES), and then the group's table is simply not the right one:
+     * EBADF. */
     _cleanup_fd_ int pidfd = sys_ret(syscall(UAPI_SYS_pidfd_open, t->tid, O_EXCL));
     if (pidfd < 0)
         pidfd = sys_pidfd_open(target_tgid(t));
@@ -151,12 +153,26 @@ static int read_link(const char *link, char out[PATH_MAX])
     return out[0] == '/' ? 0 : -ENOENT;
 }
 
-/* Joins in place: BASE and PATH into OUT, "." and doubled slashes dropped. ".." stays when links may be
- * in front of it: the kernel's walk decides, not the text. */
+/* Joins in place: BASE and PATH into OUT, "." and doubled slashes dropped. ".." stays when links
+ * may be in front of it: the kernel's walk decides, not the text. */
 static int join(const char *base, const char *path, char out[PATH_MAX])
 {
     int n = snprintf(out, PATH_MAX, "%s/%s", str_eq(base, "/") ? "" : base, path);
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* Usually a link to the table of mounts, by way of /proc/self. */
+static bool is_mount_table(const char *path)
+{
+    char link[64];
+    if (str_eq(path, "/proc/mounts"))
+        return true;
+    ssize_t n = str_eq(path, "/etc/mtab") ? readlink(path, link, sizeof(link) - 1) : -1;
+    if (n <= 0)
+        return false;
+    link[n] = '\0';
+    const char *to = str_starts(link, "../") ? link + 2 : link;
+    return str_eq(to, "/proc/mounts") || str_eq(to, "/proc/self/mounts");
 }
 
 int target_absolute(const struct target *t, int dirfd, const char *path, char out[PATH_MAX])
@@ -171,13 +187,24 @@ int target_absolute(const struct target *t, int dirfd, const char *path, char ou
         char spelled[64] = "";
         if (rest) {
             (void)snprintf(spelled, sizeof(spelled), "/proc/%d", (int)target_inner_pid(t));
+        } else if (is_mount_table(path)) {
+            rest = "/mounts";
+            (void)snprintf(spelled, sizeof(spelled), "/proc/%d", (int)target_inner_pid(t));
+        } else if (str_eq(path, "/proc/net") || str_starts(path, "/proc/net/")) {
+            /* Links by way of /proc/self, which would be the supervisor's, and it has none there.
+             */
+            rest = path + 5;
+            (void)snprintf(spelled, sizeof(spelled), "/proc/%d", (int)target_inner_pid(t));
         } else if (str_starts(path, "/dev/fd/")) {
             rest = path + 7;
             (void)snprintf(spelled, sizeof(spelled), "/proc/%d/fd", (int)target_inner_pid(t));
-        } else if (str_eq(path, "/dev/stdin") || str_eq(path, "/dev/stdout") || str_eq(path, "/dev/stderr")) {
+        } else if (str_eq(path, "/dev/stdin") || str_eq(path, "/dev/stdout") ||
+                   str_eq(path, "/dev/stderr")) {
             rest = "";
             (void)snprintf(spelled, sizeof(spelled), "/proc/%d/fd/%d", (int)target_inner_pid(t),
-                           path[8] == 'i' ? 0 : path[8] == 'o' ? 1 : 2);
+                           path[8] == 'i'   ? 0
+                           : path[8] == 'o' ? 1
+                                            : 2);
             if (str_eq(path, "/dev/stderr"))
                 spelled[strlen(spelled) - 1] = '2';
             else if (str_eq(path, "/dev/stdout"))

@@ -1,7 +1,8 @@
 /*
- * The process behind a notification, looked at from outside: its memory, descriptors and view of the
- * files. Everything read here is the command's own word and may change at once after; callers act on
- * descriptors, not on what they read. A pid may be reused: target_alive() after reading, before acting.
+ * The process behind a notification, looked at from outside: its memory, descriptors and view of
+ * the files. Everything read here is the command's own word and may change at once after; callers
+ * act on descriptors, not on what they read. A pid may be reused: target_alive() after reading,
+ * before acting.
  */
 #ifndef BAWN_SANDBOX_TARGET_H
 #define BAWN_SANDBOX_TARGET_H
@@ -39,8 +40,8 @@ bool target_own_descriptor(struct target *t, const char *path, int *ret_fd);
 void target_exe(const struct target *t, char *out, size_t cap);
 /* O_PATH of its root directory. */
 int target_root(const struct target *t);
-/* PATH, relative to DIRFD (or AT_FDCWD), as an absolute normalised path inside its root; links are not
- * looked at. "/proc/self" and "/dev/fd" are spelled out for the process itself. */
+/* PATH, relative to DIRFD (or AT_FDCWD), as an absolute normalised path inside its root; links are
+ * not looked at. "/proc/self" and "/dev/fd" are spelled out for the process itself. */
 int target_absolute(const struct target *t, int dirfd, const char *path, char out[PATH_MAX]);
 
 /* Where a path leads in the sandbox. */
@@ -50,7 +51,8 @@ struct resolved {
     char path[PATH_MAX]; /* canonical, inside the sandbox's root */
     int code;            /* 0, -ENOENT (only the last component is missing), or what look-up gave */
 };
-/* Resolves within the target's root. With FOLLOW false the last component's link is not followed. */
+/* Resolves within the target's root. With FOLLOW false the last component's link is not followed.
+ */
 void target_resolve(const struct target *t, int dirfd, const char *path, bool follow,
                     struct resolved *ret);
 void resolved_release(struct resolved *r);

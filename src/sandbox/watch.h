@@ -11,8 +11,8 @@
 
 struct answer {
     enum { ANSWER_CONTINUE, ANSWER_ERROR, ANSWER_VALUE, ANSWER_LATER, ANSWER_SENT } kind;
-    int error;      /* ANSWER_ERROR: negative errno */
-    int64_t value;  /* ANSWER_VALUE */
+    int error;     /* ANSWER_ERROR: negative errno */
+    int64_t value; /* ANSWER_VALUE */
 };
 
 /* A connect that waits for its peer; the supervisor tries it again. Owns its descriptors. */
@@ -24,7 +24,8 @@ struct pending_connect {
     char addr[128];
 };
 
-/* A process that waits in an open (of a FIFO, or of a file with a lease) for the caller of call ID. */
+/* A process that waits in an open (of a FIFO, or of a file with a lease) for the caller of call ID.
+ */
 struct waiter {
     pid_t pid;
     uint64_t id;
@@ -41,6 +42,11 @@ struct watch {
 
 /* watch_file.c: calls with paths. True when the call is one of them. */
 bool watch_file_call(struct watch *w, struct target *t, struct answer *ret);
+/* watch_open.c. Hands FD over as the result of the call. */
+void watch_hand_over(struct watch *w, struct target *t, int fd, uint64_t flags, struct answer *ret);
+/* Opens what is behind PATH_FD and hands it over, by another process where that would wait. */
+void watch_open_for(struct watch *w, struct target *t, int path_fd, uint64_t flags,
+                    struct answer *ret);
 /* How many opens wait; takes back those that have ended or whose caller is gone; ends all. */
 size_t watch_waiters(const struct watch *w);
 void watch_reap_waiters(struct watch *w);

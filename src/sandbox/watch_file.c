@@ -1,12 +1,12 @@
 /*
- * Calls with paths: what --log-denials writes down, what deny globs refuse to files that appeared after
- * the start, and the renames that would take a protected path's parent away.
+ * Calls with paths: what --log-denials writes down, what deny globs refuse to files that appeared
+ * after the start, and the renames that would take a protected path's parent away.
  *
- * For the log alone the call continues: the mounts refuse, the log only says why, so nothing is lost
- * when the command changes its mind in between. What is decided here (late files, guarded parents) is
- * not left to the command's memory: an open is made by the supervisor on the file it has judged and
- * handed over as a descriptor; a rename is made by init, with the sandbox's rights, on the parents that
- * were judged.
+ * For the log alone the call continues: the mounts refuse, the log only says why, so nothing is
+ * lost when the command changes its mind in between. What is decided here (late files, guarded
+ * parents) is not left to the command's memory: an open is made by the supervisor on the file it
+ * has judged and handed over as a descriptor; a rename is made by init, with the sandbox's rights,
+ * on the parents that were judged.
  */
 #include "sandbox/watch.h"
 
@@ -17,17 +17,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 
 /* ---- the calls ---- */
 
@@ -47,19 +42,20 @@ struct path_call {
     signed char dirfd2, path2; /* of a second path; path2 -1: none */
     signed char flags;         /* argument with open's flags or AT_* flags, -1: none */
     bool nofollow;             /* the last component's link is not followed */
+    int make;                  /* of EFFECT_MAKE: the WORK_* that does it */
 };
 
 static const struct path_call calls[] = {
 #ifdef SYS_open
     {SYS_open, EFFECT_OPEN, -1, 0, -1, -1, 1, false},
     {SYS_creat, EFFECT_OPEN, -1, 0, -1, -1, -1, false},
-    {SYS_mkdir, EFFECT_MAKE, -1, 0, -1, -1, -1, true},
-    {SYS_mknod, EFFECT_MAKE, -1, 0, -1, -1, -1, true},
+    {SYS_mkdir, EFFECT_MAKE, -1, 0, -1, -1, -1, true, WORK_MKDIR},
+    {SYS_mknod, EFFECT_MAKE, -1, 0, -1, -1, -1, true, WORK_MKNOD},
     {SYS_rmdir, EFFECT_REMOVE, -1, 0, -1, -1, -1, true},
     {SYS_unlink, EFFECT_REMOVE, -1, 0, -1, -1, -1, true},
     {SYS_rename, EFFECT_RENAME, -1, 0, -1, 1, -1, true},
     {SYS_link, EFFECT_LINK, -1, 0, -1, 1, -1, true},
-    {SYS_symlink, EFFECT_MAKE, -1, 1, -1, -1, -1, true},
+    {SYS_symlink, EFFECT_MAKE, -1, 1, -1, -1, -1, true, WORK_SYMLINK},
     {SYS_chmod, EFFECT_CHANGE, -1, 0, -1, -1, -1, false},
     {SYS_chown, EFFECT_CHANGE, -1, 0, -1, -1, -1, false},
     {SYS_lchown, EFFECT_CHANGE, -1, 0, -1, -1, -1, true},
@@ -69,15 +65,15 @@ static const struct path_call calls[] = {
 #endif
     {SYS_openat, EFFECT_OPEN, 0, 1, -1, -1, 2, false},
     {UAPI_SYS_openat2, EFFECT_OPEN, 0, 1, -1, -1, -1, false},
-    {SYS_mkdirat, EFFECT_MAKE, 0, 1, -1, -1, -1, true},
-    {SYS_mknodat, EFFECT_MAKE, 0, 1, -1, -1, -1, true},
+    {SYS_mkdirat, EFFECT_MAKE, 0, 1, -1, -1, -1, true, WORK_MKDIR},
+    {SYS_mknodat, EFFECT_MAKE, 0, 1, -1, -1, -1, true, WORK_MKNOD},
     {SYS_unlinkat, EFFECT_REMOVE, 0, 1, -1, -1, -1, true},
 #ifdef SYS_renameat
     {SYS_renameat, EFFECT_RENAME, 0, 1, 2, 3, -1, true},
 #endif
     {SYS_renameat2, EFFECT_RENAME, 0, 1, 2, 3, 4, true},
     {SYS_linkat, EFFECT_LINK, 0, 1, 2, 3, 4, true},
-    {SYS_symlinkat, EFFECT_MAKE, 1, 2, -1, -1, -1, true},
+    {SYS_symlinkat, EFFECT_MAKE, 1, 2, -1, -1, -1, true, WORK_SYMLINK},
     {SYS_fchmodat, EFFECT_CHANGE, 0, 1, -1, -1, -1, false},
     {UAPI_SYS_fchmodat2, EFFECT_CHANGE, 0, 1, -1, -1, -1, false},
     {UAPI_SYS_setxattrat, EFFECT_CHANGE, 0, 1, -1, -1, -1, false},
@@ -133,7 +129,8 @@ static int open_request(const struct path_call *c, const struct target *t, struc
 
 static enum access wanted_by_open(uint64_t flags)
 {
-    return (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC) ? ACCESS_WRITE : ACCESS_READ;
+    return (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC) ? ACCESS_WRITE
+                                                                          : ACCESS_READ;
 }
 
 /* ---- judging ---- */
@@ -146,7 +143,8 @@ static bool is_own(const struct plan *plan, const char *path)
         const struct plan_mount *m = &plan->mounts[i];
         if (!path_is_below(path, m->path))
             continue;
-        own = m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS || m->op == MOUNT_DEVICE;
+        own = m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS ||
+              m->op == MOUNT_DEVICE;
     }
     return own;
 }
@@ -166,7 +164,8 @@ static bool is_held_missing(const struct plan *plan, const char *path)
 }
 
 /* The directory's own word: may what is asked for happen at PATH? Logs when not. */
-static void judge(struct watch *w, struct target *t, const struct resolved *where, enum access wanted)
+static void judge(struct watch *w, struct target *t, const struct resolved *where,
+                  enum access wanted)
 {
     if (!w->denials || where->path[0] == '\0' || (where->code < 0 && where->parent < 0) ||
         is_own(w->l->plan, where->path))
@@ -193,6 +192,15 @@ static bool is_masked(const struct watch *w, const char *path)
     return p.access == ACCESS_NONE && p.why == WHY_MASKED;
 }
 
+/* A name that must not come to be, or something below one. */
+static bool is_kept_absent(const struct plan *plan, const char *path)
+{
+    for (size_t i = 0; i < plan->n_absent; i++)
+        if (path_is_below(path, plan->absent[i]))
+            return true;
+    return false;
+}
+
 /* ---- opens while deny globs watch for late files ---- */
 
 static int read_umask(const struct target *t)
@@ -206,160 +214,6 @@ static int read_umask(const struct target *t)
     buf[n] = '\0';
     const char *p = strstr(buf, "\nUmask:");
     return p ? (int)strtol(p + 7, NULL, 8) : 022;
-}
-
-/* Hands FD over as the result of the call. */
-static void hand_over(struct watch *w, struct target *t, int fd, uint64_t flags, struct answer *ret)
-{
-    struct seccomp_notif_addfd add = {
-        .id = t->req->id,
-        .flags = SECCOMP_ADDFD_FLAG_SEND,
-        .srcfd = (uint32_t)fd,
-        .newfd_flags = (uint32_t)(flags & O_CLOEXEC),
-    };
-    int r = sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-    if (r < 0) {
-        ret->kind = r == -ENOENT ? ANSWER_SENT : ANSWER_ERROR;
-        ret->error = r;
-        return;
-    }
-    ret->kind = ANSWER_SENT;
-}
-
-/* Opens the very file behind the O_PATH descriptor. */
-static int reopen(int path_fd, uint64_t flags)
-{
-    char link[64];
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
-    int f = (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
-    return sys_ret(open(link, f));
-}
-
-/* ---- opens that wait ---- */
-
-#define WAITERS_MAX 256
-
-size_t watch_waiters(const struct watch *w)
-{
-    return w->waiters.n;
-}
-
-static bool has_ended(struct waiter *one, int options)
-{
-    if (waitpid(one->pid, NULL, options | __WALL) == 0)
-        return false;
-    (void)munmap(one->opened, sizeof(*one->opened));
-    return true;
-}
-
-static bool is_pointless(const struct watch *w, const struct waiter *one)
-{
-    return !__atomic_load_n(one->opened, __ATOMIC_ACQUIRE) &&
-           sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, (void *)(uintptr_t)&one->id) < 0;
-}
-
-void watch_reap_waiters(struct watch *w)
-{
-    for (size_t i = 0; i < w->waiters.n;) {
-        struct waiter *one = &w->waiters.v[i];
-        if (!has_ended(one, WNOHANG)) {
-            if (!is_pointless(w, one)) {
-                i++;
-                continue;
-            }
-            (void)kill(one->pid, SIGKILL);
-            (void)has_ended(one, 0);
-        }
-        *one = w->waiters.v[--w->waiters.n];
-    }
-}
-
-void watch_end_waiters(struct watch *w)
-{
-    vec_foreach (one, &w->waiters) {
-        (void)kill(one->pid, SIGKILL);
-        (void)has_ended(one, 0);
-    }
-    vec_release(&w->waiters);
-}
-
-/* Takes no signal but SIGKILL: one that ended it between the open and the answer would leave the caller
- * with an answer that nobody gave, descriptor 0. */
-static _noreturn_ void waiter_main(struct watch *w, struct target *t, int path_fd, uint64_t flags,
-                                   pid_t parent, bool *opened)
-{
-    sigset_t all;
-    sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-        _exit(1);
-    (void)sys_close_range(0, 2);
-    int fd = reopen(path_fd, flags);
-    __atomic_store_n(opened, true, __ATOMIC_RELEASE);
-    struct answer a = {.kind = ANSWER_ERROR, .error = fd};
-    if (fd >= 0)
-        hand_over(w, t, fd, flags, &a);
-    if (a.kind == ANSWER_ERROR) {
-        struct seccomp_notif_resp resp = {.id = t->req->id, .error = a.error};
-        (void)sys_ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp);
-    }
-    _exit(0);
-}
-
-/* A FIFO waits for its other end, a file with a lease for whoever holds that: a process of its own does,
- * and hands over when it may. The supervisor waits for nobody. */
-static void open_waiting(struct watch *w, struct target *t, int path_fd, uint64_t flags,
-                         struct answer *ret)
-{
-    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EAGAIN};
-    if (w->waiters.n >= WAITERS_MAX)
-        watch_reap_waiters(w);
-    bool *opened = mmap(NULL, sizeof(*opened), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (opened == MAP_FAILED)
-        return;
-    struct waiter *one = vec_push_max(&w->waiters, WAITERS_MAX);
-    pid_t parent = getpid();
-    pid_t pid = one ? sys_ret(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) : -EAGAIN;
-    if (pid == 0)
-        waiter_main(w, t, path_fd, flags, parent, opened);
-    if (pid < 0) {
-        if (one)
-            w->waiters.n--;
-        (void)munmap(opened, sizeof(*opened));
-        ret->error = pid;
-        return;
-    }
-    *one = (struct waiter){.pid = pid, .id = t->req->id, .opened = opened};
-    ret->kind = ANSWER_SENT;
-}
-
-/* Opens what is behind PATH_FD and hands it over, by another process where that would wait. */
-static void open_for(struct watch *w, struct target *t, int path_fd, uint64_t flags,
-                     struct answer *ret)
-{
-    bool waits = !(flags & O_NONBLOCK);
-    struct stat st;
-    if (waits && fstat(path_fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
-        (flags & O_ACCMODE) != O_RDWR) {
-        open_waiting(w, t, path_fd, flags, ret);
-        return;
-    }
-    _cleanup_fd_ int fd = reopen(path_fd, flags | O_NONBLOCK);
-    if (fd == -EAGAIN && waits) {
-        open_waiting(w, t, path_fd, flags, ret);
-        return;
-    }
-    if (fd >= 0 && waits) {
-        int r = fd_set_nonblock(fd, false);
-        if (r < 0) {
-            *ret = (struct answer){.kind = ANSWER_ERROR, .error = r};
-            return;
-        }
-    }
-    if (fd < 0)
-        ret->error = fd;
-    else
-        hand_over(w, t, fd, flags, ret);
 }
 
 /* The process's own terminal: /dev/tty opened by the supervisor would be the supervisor's. */
@@ -382,8 +236,8 @@ static int open_terminal_of(const struct target *t, int root, uint64_t flags)
                         UAPI_RESOLVE_IN_ROOT);
 }
 
-/* What in /proc the target may open by itself: its own, the global files, and of others what the kernel
- * shows as theirs (a process that is not dumpable belongs to root there). */
+/* What in /proc the target may open by itself: its own, the global files, and of others what the
+ * kernel shows as theirs (a process that is not dumpable belongs to root there). */
 static bool proc_is_open_to(struct target *t, int root, const char *path)
 {
     /* These show the namespaces and keys of whoever opens them: that would be the supervisor. */
@@ -433,18 +287,18 @@ static void open_existing(struct watch *w, struct target *t, const struct resolv
     if (root < 0 || (path_is_below(where->path, "/proc") && !proc_is_open_to(t, root, where->path)))
         return;
     if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 0)) {
-        open_for(w, t, where->fd, flags, ret);
+        watch_open_for(w, t, where->fd, flags, ret);
         return;
     }
     _cleanup_fd_ int fd = open_terminal_of(t, root, flags);
     if (fd < 0)
         ret->error = fd;
     else
-        hand_over(w, t, fd, flags, ret);
+        watch_hand_over(w, t, fd, flags, ret);
 }
 
-/* A name in /proc of one of the caller's own descriptors (/dev/stdin, <(…)): the file behind it is judged
- * by its path, also after that was removed; a pipe has none. */
+/* A name in /proc of one of the caller's own descriptors (/dev/stdin, <(…)): the file behind it is
+ * judged by its path, also after that was removed; a pipe has none. */
 static void open_descriptor(struct watch *w, struct target *t, int number,
                             const struct open_request *req, struct answer *ret)
 {
@@ -481,7 +335,7 @@ static void open_descriptor(struct watch *w, struct target *t, int number,
         ret->kind = ANSWER_SENT;
         return;
     }
-    open_for(w, t, fd, req->flags, ret);
+    watch_open_for(w, t, fd, req->flags, ret);
 }
 
 static void open_new(struct watch *w, struct target *t, const struct resolved *where,
@@ -495,16 +349,16 @@ static void open_new(struct watch *w, struct target *t, const struct resolved *w
         return;
     }
     mode_t old = umask(mask);
-    _cleanup_fd_ int fd = path_openat2(where->parent, name,
-                                       (int)req->flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-                                       (unsigned)req->mode & 07777, UAPI_RESOLVE_BENEATH);
+    _cleanup_fd_ int fd =
+        path_openat2(where->parent, name, (int)req->flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+                     (unsigned)req->mode & 07777, UAPI_RESOLVE_BENEATH);
     umask(old);
     *ret = (struct answer){.kind = ANSWER_ERROR, .error = fd};
     if (fd < 0)
         return;
     if (!(req->flags & O_NONBLOCK))
         (void)fd_set_nonblock(fd, false);
-    hand_over(w, t, fd, req->flags, ret);
+    watch_hand_over(w, t, fd, req->flags, ret);
 }
 
 static void watched_open(struct watch *w, struct target *t, int dirfd, const char *path,
@@ -535,11 +389,13 @@ static void watched_open(struct watch *w, struct target *t, int dirfd, const cha
     } else if (exists(&where) && where.code < 0) {
         /* No path, so no judgement: deeper than a path can be long. */
         ret->error = where.code;
-    } else if (where.path[0] && is_masked(w, where.path)) {
+    } else if (where.path[0] && (is_masked(w, where.path) ||
+                                 (wanted_by_open(req->flags) == ACCESS_WRITE &&
+                                  is_kept_absent(w->l->plan, where.path)))) {
         judge(w, t, &where, wanted_by_open(req->flags));
     } else if (req->resolve) {
-        /* Scoped look-ups are few; what they ask for cannot be repeated on a descriptor. Refused with
-         * the answer that makes callers fall back to openat. */
+        /* Scoped look-ups are few; what they ask for cannot be repeated on a descriptor. Refused
+         * with the answer that makes callers fall back to openat. */
         ret->error = -ENOSYS;
     } else if (exists(&where)) {
         if (wanted_by_open(req->flags) == ACCESS_WRITE)
@@ -574,8 +430,8 @@ static bool touches_mask(const struct watch *w, const struct resolved *where)
     return where->path[0] && is_masked(w, where->path);
 }
 
-/* May GLOB match below REL, a path below the glob's directory? Wildcards are taken to match. And does a
- * match stay one wherever in that directory it is moved? */
+/* May GLOB match below REL, a path below the glob's directory? Wildcards are taken to match. And
+ * does a match stay one wherever in that directory it is moved? */
 static bool may_match_below(const char *glob, const char *rel)
 {
     struct bytes g, c;
@@ -618,9 +474,9 @@ static bool may_leave_glob(const struct profile *p, const char *from, const char
 
 #define WALK_MAX 50000
 
-/* Is there below DIR (the paths it has now and will have are FROM and TO, built on in place) a name that
- * is masked here and would not be there? What cannot be looked into counts as one. Only this process
- * renames for the command, so nothing moves about meanwhile. */
+/* Is there below DIR (the paths it has now and will have are FROM and TO, built on in place) a name
+ * that is masked here and would not be there? What cannot be looked into counts as one. Only this
+ * process renames for the command, so nothing moves about meanwhile. */
 static int loses_mask(const struct profile *p, int dir, char from[PATH_MAX], char to[PATH_MAX],
                       size_t *left)
 {
@@ -661,8 +517,8 @@ static int loses_mask(const struct profile *p, int dir, char from[PATH_MAX], cha
     return r;
 }
 
-/* A glob's match keeps its mask when a directory above it is renamed, but not when the glob names that
- * directory: then the new name would show the file, now or to the next start. */
+/* A glob's match keeps its mask when a directory above it is renamed, but not when the glob names
+ * that directory: then the new name would show the file, now or to the next start. */
 static int check_move(const struct watch *w, int parent, const char *name, const char *from,
                       const char *to)
 {
@@ -671,7 +527,8 @@ static int check_move(const struct watch *w, int parent, const char *name, const
     if (!may_leave_glob(p, from, to) || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISDIR(st.st_mode))
         return 0;
-    int dir = path_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, UAPI_RESOLVE_BENEATH);
+    int dir =
+        path_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, UAPI_RESOLVE_BENEATH);
     if (dir < 0)
         return -EACCES;
     char a[PATH_MAX], b[PATH_MAX];
@@ -702,7 +559,8 @@ static int open_parent(struct target *t, int dirfd, const char *path, char name[
     while (n > 1 && abs[n - 1] == '/')
         abs[--n] = '\0';
     char *slash = strrchr(abs, '/');
-    if (!slash || strlen(slash + 1) > 255 || str_eq(slash + 1, "..") || str_eq(slash + 1, ".") || slash[1] == '\0')
+    if (!slash || strlen(slash + 1) > 255 || str_eq(slash + 1, "..") || str_eq(slash + 1, ".") ||
+        slash[1] == '\0')
         return -EBUSY;
     (void)snprintf(name, 256, "%s", slash + 1);
     slash[slash == abs] = '\0';
@@ -753,11 +611,12 @@ static void watched_rename(struct watch *w, struct target *t, const struct path_
             if (w->denials) {
                 char exe[PATH_MAX];
                 target_exe(t, exe, sizeof(exe));
-                denials_syscall(w->denials, "rename of a directory above a protected path", full[i], "", t->tid, exe);
+                denials_syscall(w->denials, "rename of a directory above a protected path", full[i],
+                                "", t->tid, exe);
             }
             return;
         }
-        if (touches_mask(w, &where)) {
+        if (touches_mask(w, &where) || is_kept_absent(w->l->plan, full[i])) {
             judge(w, t, &where, ACCESS_WRITE);
             return;
         }
@@ -778,6 +637,45 @@ static void watched_rename(struct watch *w, struct target *t, const struct path_
     r = work(w->l, &what, fds);
     ret->kind = r < 0 ? ANSWER_ERROR : ANSWER_VALUE;
     ret->error = r;
+    ret->value = 0;
+}
+
+/* ---- new names ---- */
+
+/* mkdir, mknod and symlink, made by init like a rename. */
+static void watched_make(struct watch *w, struct target *t, const struct path_call *c,
+                         char paths[2][PATH_MAX], int dirfd, struct answer *ret)
+{
+    const __u64 *args = t->req->data.args;
+    struct work what = {.mask = (unsigned)read_umask(t)};
+    struct resolved where = {.fd = -1, .parent = -1};
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EACCES};
+    what.kind = c->make;
+    if (what.kind == WORK_SYMLINK) {
+        ret->error = target_read_path(t, args[0], what.text);
+        if (ret->error < 0)
+            return;
+    } else {
+        what.flags = (unsigned)args[c->path + 1];
+        what.device = what.kind == WORK_MKNOD ? args[c->path + 2] : 0;
+    }
+    _cleanup_fd_ int parent = open_parent(t, dirfd, paths[0], what.name[0]);
+    ret->error = parent < 0 ? (parent == -EBUSY ? -EEXIST : parent)
+                            : name_path(parent, what.name[0], where.path);
+    if (ret->error < 0)
+        return;
+    if (touches_mask(w, &where) || is_kept_absent(w->l->plan, where.path)) {
+        ret->error = -EACCES;
+        judge(w, t, &where, ACCESS_WRITE);
+        return;
+    }
+    if (!target_alive(t)) {
+        ret->kind = ANSWER_SENT;
+        return;
+    }
+    const int fds[2] = {parent, parent};
+    ret->error = work(w->l, &what, fds);
+    ret->kind = ret->error < 0 ? ANSWER_ERROR : ANSWER_VALUE;
     ret->value = 0;
 }
 
@@ -836,9 +734,10 @@ bool watch_file_call(struct watch *w, struct target *t, struct answer *ret)
         r = target_read_path(t, args[(int)c->path2], paths[1]);
     if (r == 0 && c->effect == EFFECT_OPEN)
         r = open_request(c, t, &req);
-    bool decides = (c->effect == EFFECT_OPEN && filter & FILTER_WATCH_OPEN) ||
-                   (c->effect == EFFECT_RENAME && filter & (FILTER_WATCH_OPEN | FILTER_WATCH_RENAME)) ||
-                   (c->effect == EFFECT_LINK && filter & FILTER_WATCH_OPEN);
+    bool decides =
+        (c->effect == EFFECT_OPEN && filter & FILTER_WATCH_OPEN) ||
+        (c->effect == EFFECT_RENAME && filter & (FILTER_WATCH_OPEN | FILTER_WATCH_RENAME)) ||
+        ((c->effect == EFFECT_LINK || c->effect == EFFECT_MAKE) && filter & FILTER_WATCH_OPEN);
     if (!decides) {
         /* A bad pointer is the kernel's to refuse. */
         if (r == 0)
@@ -861,6 +760,9 @@ bool watch_file_call(struct watch *w, struct target *t, struct answer *ret)
     unsigned flags = c->flags < 0 ? 0 : (unsigned)args[(int)c->flags];
     if (w->denials)
         log_call(w, t, c, paths, dirfds, &req);
-    watched_rename(w, t, c, paths, dirfds[0], dirfds[1], flags, ret);
+    if (c->effect == EFFECT_MAKE)
+        watched_make(w, t, c, paths, dirfds[0], ret);
+    else
+        watched_rename(w, t, c, paths, dirfds[0], dirfds[1], flags, ret);
     return true;
 }

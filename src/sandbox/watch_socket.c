@@ -1,10 +1,11 @@
 /*
  * connect(2) and socketpair(2) while the network is off.
  *
- * The supervisor makes the connection itself, on a copy of the command's socket and with the address it
- * has checked: the command's memory and descriptor table may change as soon as they were read. A path
- * is opened once; the socket file behind it must be bound inside the sandbox (unixsock.h) or be listed
- * in allow_unix_sockets, and it is that very file that is connected to, by descriptor.
+ * The supervisor makes the connection itself, on a copy of the command's socket and with the
+ * address it has checked: the command's memory and descriptor table may change as soon as they were
+ * read. A path is opened once; the socket file behind it must be bound inside the sandbox
+ * (unixsock.h) or be listed in allow_unix_sockets, and it is that very file that is connected to,
+ * by descriptor.
  */
 #include "sandbox/watch.h"
 
@@ -34,8 +35,8 @@ void pending_release(struct pending_connect *p)
     p->sock = p->file = -1;
 }
 
-/* Connects without ever blocking the supervisor: for a blocking socket the wait is cut to the shortest
- * the kernel knows and -EAGAIN means "try again later". */
+/* Connects without ever blocking the supervisor: for a blocking socket the wait is cut to the
+ * shortest the kernel knows and -EAGAIN means "try again later". */
 static int connect_now(int sock, const void *addr, socklen_t n)
 {
     int flags = fcntl(sock, F_GETFL);
@@ -57,7 +58,8 @@ static void try_connect(int sock, const void *addr, socklen_t n, struct answer *
 {
     int r = connect_now(sock, addr, n);
     bool blocking = (fcntl(sock, F_GETFL) & O_NONBLOCK) == 0;
-    /* TCP answers EINPROGRESS or EALREADY while it waits, Unix sockets EAGAIN while the backlog is full. */
+    /* TCP answers EINPROGRESS or EALREADY while it waits, Unix sockets EAGAIN while the backlog is
+     * full. */
     if (blocking && (r == -EAGAIN || r == -EINPROGRESS || r == -EALREADY)) {
         ret->kind = ANSWER_LATER;
         return;
@@ -101,12 +103,12 @@ static void refuse(struct watch *w, struct target *t, const char *address, struc
     if (address[0] == '/')
         strbuf_printf(&hint, "allow_unix_sockets = [\"%s\"]", address);
     else
-        strbuf_puts(&hint, "sandbox_workspace_write.network_access = true");
+        denials_network_hint(w->l->plan, &hint);
     denials_socket(w->denials, address, rule_text, strbuf_text(&hint), t->tid, exe);
 }
 
-/* Looks at a listed path. A link on the way counts only where the sandbox cannot write: another one may
- * be the command's, and would list for it whatever it points to. */
+/* Looks at a listed path. A link on the way counts only where the sandbox cannot write: another one
+ * may be the command's, and would list for it whatever it points to. */
 static int stat_listed(const struct plan *plan, const char *listed, struct stat *ret)
 {
     char path[PATH_MAX] = "", rest[2][PATH_MAX], link[PATH_MAX];
@@ -175,8 +177,8 @@ static bool is_inside(struct watch *w, int file)
     return w->diag >= 0 && unixsock_is_held_below(w->diag, file, w->l->init) == 1;
 }
 
-/* Was the socket made in the sandbox's network namespace, as the diag socket was? One that the caller
- * left on a descriptor looks for abstract names where it came from. */
+/* Was the socket made in the sandbox's network namespace, as the diag socket was? One that the
+ * caller left on a descriptor looks for abstract names where it came from. */
 static bool is_of_sandbox(const struct watch *w, int sock)
 {
     _cleanup_fd_ int ours = w->diag < 0 ? -1 : ioctl(w->diag, UAPI_SIOCGSKNS);
@@ -186,15 +188,16 @@ static bool is_of_sandbox(const struct watch *w, int sock)
            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static void connect_unix(struct watch *w, struct target *t, int *sock, const char *addr, socklen_t n,
-                         struct answer *ret)
+static void connect_unix(struct watch *w, struct target *t, int *sock, const char *addr,
+                         socklen_t n, struct answer *ret)
 {
     struct sockaddr_un un = {0};
     char path[sizeof(un.sun_path) + 1] = "";
     size_t off = offsetof(struct sockaddr_un, sun_path);
     memcpy(path, addr + off, n - off);
     if (n == off || path[0] == '\0') {
-        /* Abstract names belong to the network namespace: with one of its own, only what is inside. */
+        /* Abstract names belong to the network namespace: with one of its own, only what is inside.
+         */
         char shown[sizeof(path) + 8] = "@";
         (void)printable(shown + 1, sizeof(shown) - 1, path + 1, n > off ? n - off - 1 : 0);
         if (w->l->plan->filter & FILTER_NO_NETNS || !is_of_sandbox(w, *sock)) {
@@ -260,14 +263,14 @@ static void do_connect(struct watch *w, struct target *t, struct answer *ret)
         connect_unix(w, t, &sock, addr, n, ret);
         return;
     }
-    /* The sandbox's own network namespace has nothing but loopback; without one such sockets cannot be
-     * made at all, and those of the host were not let in. */
+    /* The sandbox's own network namespace has nothing but loopback; without one such sockets cannot
+     * be made at all, and those of the host were not let in. */
     first_connect(w, &sock, NULL, addr, n, t->req->id, ret);
     if (w->denials && ret->kind == ANSWER_ERROR && ret->error == -ENETUNREACH) {
         char shown[64];
         if (family == AF_INET && n >= 8)
-            (void)snprintf(shown, sizeof(shown), "%u.%u.%u.%u:%u", (unsigned char)addr[4], (unsigned char)addr[5],
-                           (unsigned char)addr[6], (unsigned char)addr[7],
+            (void)snprintf(shown, sizeof(shown), "%u.%u.%u.%u:%u", (unsigned char)addr[4],
+                           (unsigned char)addr[5], (unsigned char)addr[6], (unsigned char)addr[7],
                            (unsigned)((unsigned char)addr[2] << 8 | (unsigned char)addr[3]));
         else
             (void)snprintf(shown, sizeof(shown), "an address of family %u", family);

@@ -308,6 +308,7 @@ COMMON = {
     "no-new-privs": script("awk '/^NoNewPrivs|^Seccomp:/ {print $2}' /proc/self/status", exact="1\n2\n"),
     "setuid-idle": script("su -c id 2>&1; ping -c1 127.0.0.1 2>&1; id -u", no="uid=0"),
     "proc-is-private": script("ls -d /proc/[0-9]* | wc -l | awk '{exit $1 > 8}'"),
+    "proc-keys": refused("cat /proc/keys || test ! -e /proc/keys"),
     "first-process-shut": argv_shut,
     "dev-nodes": script("echo x >/dev/null; head -c3 /dev/zero | wc -c; head -c3 /dev/urandom | wc -c", exact="3\n3\n"),
     "dev-is-sealed": refused("echo x >/dev/new"),

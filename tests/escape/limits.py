@@ -23,8 +23,22 @@ LIMITS = {
         ("processes/setpriority", "no pid namespace; Landlock's scope is for signals"),
         ("processes/affinity", "no pid namespace; Landlock's scope is for signals"),
         ("processes/survive-helper-killed", "no pid namespace whose first process could be killed"),
+        ("kernel/keyring-proc", "no /proc of its own: names of the user's keys can be read"),
+        ("masks/later-*", "what comes to match or to stand at a name later has the rights of its directory"),
+        ("races/mask-*", "what comes to match or to stand at a name later has the rights of its directory"),
+        ("judge/flags-in-memory-*", "opens are not judged: what matches a pattern later is not held"),
+        ("judge/path-too-long", "opens are not judged: what matches a pattern later is not held"),
+        ("judge/removed-by-descriptor", "opens are not judged: what matches a pattern later is not held"),
+        ("judge/late-*", "opens are not judged: what matches a pattern later is not held"),
+        ("watched/path-*", "what comes to match or to stand at a name later has the rights of its directory"),
     ],
-    "bwrap": [],
+    "bwrap": [
+        ("files/*-symlink-*", "bwrap cannot mount on a link: refused, and never chosen by auto"),
+        ("masks/symlink-match-*", "bwrap cannot mount on a link: refused, and never chosen by auto"),
+        ("masks/glob-symlink-target", "bwrap cannot mount on a link: refused, and never chosen by auto"),
+        ("masks/later-*-was-link", "bwrap cannot mount on a link: refused, and never chosen by auto"),
+        ("files/root-write-*", "no bwrap is fit where the command may write /: refused"),
+    ],
     "bundled": [],
 }
 

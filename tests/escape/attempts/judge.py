@@ -117,6 +117,23 @@ for _ in range(200):
     time.sleep(0.05)
 '''
 
+# connects that wait for a server that accepts nobody
+CONNECTS = r'''
+import os, socket, time
+s = socket.socket(socket.AF_UNIX)
+s.bind("full.sock")
+s.listen(0)
+for _ in range(300):
+    if os.fork() == 0:
+        socket.socket(socket.AF_UNIX).connect("full.sock")
+        time.sleep(25)
+        os._exit(0)
+time.sleep(1)
+open("ready", "w").close()
+time.sleep(25)
+'''
+
+
 def python(text):
     def before(s):
         s.put("{w}/try.py", text.encode())
@@ -223,6 +240,8 @@ ATTEMPTS = [
     A("judges-kernel-symbols", THEIRS, user="root", mode=None, config=GLOB, needs="/proc/kallsyms"),
     A("judge-waits-for-lease", "trap '' TERM; python3 try.py", before=python(LEASE), during=terminated,
       effect=held, mode=None, config=GLOB, timeout=60),
+    A("judge-waits-for-connects", "trap '' TERM; python3 try.py", before=python(CONNECTS), during=terminated,
+      effect=held, timeout=60),
     A("judge-waits-for-fifos", "python3 try.py", before=python(FIFOS), during=helpers, mode=None, config=GLOB,
       effect=lambda s: s.data["held"] > 5 if s.inside else True),
     A("listed-socket-is-a-link", TO_PATH % "{t}/host.sock", before=linked_socket, effect=connected, o_changes=True,
