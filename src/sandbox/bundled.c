@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
+#include "sandbox/survey.h"
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -666,44 +667,20 @@ static int map_ids(pid_t pid, struct error *err)
     return r < 0 ? error_errno(err, r, "cannot map user and group ids into the sandbox") : 0;
 }
 
-/* The number in the first line of FILE, or 0. */
-static unsigned long number_in(const char *file)
-{
-    char buf[32];
-    _cleanup_fd_ int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-    if (n <= 0)
-        return 0;
-    buf[n] = '\0';
-    return strtoul(buf, NULL, 10);
-}
-
-static size_t count_mounts(void)
-{
-    _cleanup_fd_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    char buf[65536];
-    size_t lines = 0;
-    ssize_t n;
-    while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
-        for (ssize_t i = 0; i < n; i++)
-            lines += buf[i] == '\n';
-    return lines;
-}
-
 /* Is there room for the plan's mounts? Asked of large plans only; a wrong guess still ends at the
  * kernel's own limit. */
 static int check_room(const struct plan *plan, struct error *err)
 {
     if (plan->n_mounts < 1000)
         return 0;
-    unsigned long max = number_in("/proc/sys/fs/mount-max");
-    size_t host = count_mounts();
+    size_t max, host;
+    survey_mount_limit(&max, &host);
     if (max == 0 || plan->n_mounts + host + 16 <= max)
         return 0;
     error_set(err, -ENOSPC,
-              "%zu mounts are needed beside the host's %zu, and the kernel allows %lu in a namespace",
+              "%zu mounts are needed beside the host's %zu, and the kernel allows %zu in a namespace",
               plan->n_mounts, host, max);
-    error_hint(err, "mask the directories that hold these files, or raise it: sysctl fs.mount-max=%lu",
+    error_hint(err, "mask the directories that hold these files, or raise it: sysctl fs.mount-max=%zu",
                (plan->n_mounts + host) * 2);
     return -ENOSPC;
 }

@@ -226,6 +226,66 @@ static void add_item(struct builder *b, const struct survey_item *item)
         enter_level(b, item->path, state);
 }
 
+/* ---- where the kernel allows fewer mounts than there is to mask ---- */
+
+/* Mounts beside those of the survey's items: /proc, /dev and what is in them. */
+#define OWN_MOUNTS 64u
+
+static bool is_short_of_mounts(const struct survey *s)
+{
+    return s->room && s->n_items + OWN_MOUNTS > s->room;
+}
+
+static int compare_to_full(const void *key, const void *member)
+{
+    const struct survey_full *full = member;
+    return strcmp(key, full->path);
+}
+
+/* Masking DIR whole must take nothing away but what is masked: no entry names it or something
+ * below it, and neither the workspace nor the working directory is there. */
+static bool may_mask_whole(const struct builder *b, const char *dir)
+{
+    const struct profile *p = b->plan->profile;
+    if (path_is_below(b->in->cwd, dir) || path_is_below(b->in->workspace, dir))
+        return false;
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].access != ACCESS_NONE && (path_is_below(p->entries[i].path, dir) ||
+                                                    p->entries[i].glob))
+            return false;
+    return true;
+}
+
+/* The directory ITEM lies in, when everything in it matches and it may be masked whole. */
+static const struct survey_full *full_above(struct builder *b, const struct survey_item *item)
+{
+    const struct survey *s = b->in->survey;
+    size_t n = (size_t)(path_base(item->path) - item->path);
+    char dir[MAX_PATH_BYTES];
+    if (!item->entry || !item->entry->glob || n < 2 || n > sizeof(dir))
+        return NULL;
+    memcpy(dir, item->path, n - 1);
+    dir[n - 1] = '\0';
+    const struct survey_full *full =
+        bsearch(dir, s->full, s->n_full, sizeof(*s->full), compare_to_full);
+    return full && may_mask_whole(b, full->path) ? full : NULL;
+}
+
+static void mask_whole(struct builder *b, const struct survey_full *full,
+                       const struct survey_item *because)
+{
+    if (level_of(b, full->path)->state == STATE_MASKED)
+        return;
+    struct plan_mount *m = add_mount(b, MOUNT_MASK, full->path);
+    if (!m)
+        return;
+    m->is_dir = true;
+    m->entry = because->entry;
+    m->dev = full->dev;
+    m->ino = full->ino;
+    enter_level(b, full->path, STATE_MASKED);
+}
+
 /* ---- directories that may not be renamed away ---- */
 
 static int compare_strings(const void *a, const void *b)
@@ -417,6 +477,9 @@ static void build_mounts(struct builder *b)
                                              : b->plan->root_write  ? STATE_WRITE
                                                                     : STATE_READ,
                                     .index = SIZE_MAX};
+    bool coalesce = is_short_of_mounts(s);
+    const char *whole = NULL; /* masked whole, with what is below */
+    size_t n_whole = 0;
     for (size_t i = 0; i < s->n_items && !b->failed; i++) {
         /* The command's own /proc and /dev are what it finds there, and its private /tmp. */
         const char *path = order[i]->path;
@@ -426,7 +489,22 @@ static void build_mounts(struct builder *b)
             continue;
         if (i && strcmp(order[i - 1]->path, path) == 0)
             continue;
+        if (whole && path_is_below(path, whole))
+            continue;
+        const struct survey_full *full = coalesce ? full_above(b, order[i]) : NULL;
+        if (full) {
+            whole = full->path;
+            n_whole++;
+            mask_whole(b, full, order[i]);
+            continue;
+        }
         add_item(b, order[i]);
+    }
+    if (n_whole) {
+        char *text = arena_printf(b->a, "%zu masks are more than the kernel allows mounts: %zu directories that hold nothing else are masked whole",
+                                  s->n_items, n_whole);
+        if (text)
+            warn(b, text);
     }
 }
 

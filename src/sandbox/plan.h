@@ -30,11 +30,21 @@ struct survey_item {
     nlink_t nlink;
 };
 
+/* A directory in which every name is a match of a glob to be masked. */
+struct survey_full {
+    const char *path;
+    dev_t dev;
+    ino_t ino;
+};
+
 struct survey {
     struct survey_item *items; /* every entry without glob, every match of every glob, gitdirs, nested */
     size_t n_items;
     struct perm_entry *extra;  /* entries the survey found by itself: gitdir, nested repositories */
     size_t n_extra;
+    struct survey_full *full; /* in order of their paths; looked for when `room` is known */
+    size_t n_full;
+    size_t room; /* mounts the kernel would still make; asked where many are needed, else 0 */
     const char **warnings;
     size_t n_warnings;
 };

@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 int survey_memory(struct error *err)
@@ -457,6 +458,13 @@ static int found_match(void *data, const struct walk_match *m, struct error *err
     ptrdiff_t extra = c->globs->extras[m->pattern];
     struct survey_item item = {
         .path = m->path, .kind = m->kind, .dev = m->dev, .ino = m->ino, .nlink = m->nlink};
+    if (m->full) {
+        struct survey_full *slot = vec_push(&b->full);
+        if (!slot)
+            return survey_memory(err);
+        *slot = (struct survey_full){m->path, m->dev, m->ino};
+        return 0;
+    }
     if (m->shut) {
         int r = survey_warn(b, "%s cannot be looked into, so it is masked whole", show(m->path));
         return r < 0 ? survey_memory(err) : add_extra_item(b, &item, ACCESS_NONE, e->kind, e, err);
@@ -538,6 +546,7 @@ static int expand_globs(struct survey_builder *b, const struct globs *g, struct 
                      .starts = starts,
                      .skips = skips,
                      .report = found_match,
+                     .wants_full = true,
                      .data = &context};
     w.n_starts = walk_starts(b, g, starts);
     w.n_skips = walk_skips(b, skips);
@@ -596,6 +605,37 @@ static int look_all(struct survey_builder *b, struct globs *g, pending_vec *late
     return r < 0 ? r : expand_globs(b, g, err);
 }
 
+/* The number in the first line of FILE, or 0. */
+static size_t number_in(const char *file)
+{
+    char buf[32];
+    _cleanup_fd_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+    if (n <= 0)
+        return 0;
+    buf[n] = '\0';
+    return strtoul(buf, NULL, 10);
+}
+
+void survey_mount_limit(size_t *ret_max, size_t *ret_used)
+{
+    char buf[16384];
+    size_t lines = 0;
+    ssize_t n;
+    _cleanup_fd_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            lines += buf[i] == '\n';
+    *ret_max = number_in("/proc/sys/fs/mount-max");
+    *ret_used = lines;
+}
+
+static int compare_full(const void *a, const void *b)
+{
+    const struct survey_full *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
 /* The vectors become arrays of the arena, and items of extra entries get their pointers. */
 static int settle(struct survey_builder *b, struct survey *ret, struct error *err)
 {
@@ -605,11 +645,22 @@ static int settle(struct survey_builder *b, struct survey *ret, struct error *er
                     b->hardlinks - SURVEY_MAX_HARDLINK_WARNINGS) < 0)
         return survey_memory(err);
     s.n_warnings = b->warnings.n;
+    if (s.n_items >= SURVEY_MANY_MOUNTS) {
+        size_t max, used;
+        survey_mount_limit(&max, &used);
+        s.room = max > used ? max - used : 0;
+        s.n_full = s.room ? b->full.n : 0;
+    }
+    s.full = arena_alloc(b->a, (s.n_full + 1) * sizeof(*s.full));
     s.items = arena_alloc(b->a, (s.n_items + 1) * sizeof(*s.items));
     s.extra = arena_alloc(b->a, (s.n_extra + 1) * sizeof(*s.extra));
     s.warnings = arena_alloc(b->a, (s.n_warnings + 1) * sizeof(*s.warnings));
-    if (!s.items || !s.extra || !s.warnings)
+    if (!s.items || !s.extra || !s.full || !s.warnings)
         return survey_memory(err);
+    if (s.n_full) {
+        memcpy(s.full, b->full.v, s.n_full * sizeof(*s.full));
+        qsort(s.full, s.n_full, sizeof(*s.full), compare_full);
+    }
     for (size_t i = 0; i < s.n_extra; i++)
         s.extra[i] = b->extra.v[i];
     for (size_t i = 0; i < s.n_warnings; i++)
@@ -645,6 +696,7 @@ int survey_look(struct arena *a, const struct survey_request *request, struct su
     vec_release(&later);
     vec_release(&b.items);
     vec_release(&b.extra);
+    vec_release(&b.full);
     vec_release(&b.warnings);
     vec_release(&b.canonical);
     return r;

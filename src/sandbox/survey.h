@@ -27,6 +27,10 @@ struct survey_request {
     bool dry_run;          /* makes nothing */
 };
 
+/* How many mounts the kernel allows in a namespace and how many there are now; 0 when that cannot
+ * be read. */
+void survey_mount_limit(size_t *ret_max, size_t *ret_used);
+
 int survey_look(struct arena *a, const struct survey_request *request, struct survey *ret,
                 struct error *err);
 

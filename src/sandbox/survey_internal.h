@@ -19,6 +19,7 @@
 #define SURVEY_MAX_GIT_DIRS          20000u /* directories the search for nested repositories opens */
 #define SURVEY_MAX_GITFILE           8192u /* bytes of a .git or commondir file */
 #define SURVEY_MAX_HARDLINK_WARNINGS 64u
+#define SURVEY_MANY_MOUNTS           1000u /* the kernel's limit on mounts is asked for from here on */
 
 /* ---- survey_resolve.c: from a path to what stands there, with one look-up ---- */
 
@@ -135,6 +136,7 @@ struct walk_match {
     ino_t ino;
     nlink_t nlink;
     bool shut; /* not a match: a directory that cannot be looked into and is masked whole */
+    bool full; /* not a match: a directory with nothing but matches in it */
 };
 
 /* Told of each match; PATH lives in the arena. */
@@ -149,6 +151,7 @@ struct walk {
     size_t n_skips;
     walk_report *report;
     void *data;
+    bool wants_full;   /* tell of directories that hold nothing but matches */
     unsigned workers;  /* 0: as many as there are processors, at most WALK_MAX_WORKERS */
     size_t fork_after; /* entries looked at before helpers are started; 0: the default */
 };
@@ -167,6 +170,7 @@ struct survey_builder {
     struct resolver resolver;
     VEC(struct survey_built) items;
     VEC(struct perm_entry) extra;
+    VEC(struct survey_full) full;
     VEC(const char *) warnings;
     VEC(struct perm_entry) canonical; /* the profile's entries where they really are, and `extra` */
     size_t hardlinks;                 /* that a warning was given for */

@@ -88,13 +88,14 @@ struct frame {
     size_t first, next, end; /* its children in `children` */
     size_t depth;
     size_t lo, hi; /* the specials below it */
+    uint64_t names, matched; /* in it */
 };
 
 struct record { /* a match; the path follows, not terminated */
     uint64_t dev, ino, nlink;
     ptrdiff_t pattern;
     unsigned kind;
-    unsigned shut;
+    bool shut, full; /* as struct walk_match has them */
     size_t path_n;
 };
 
@@ -186,27 +187,41 @@ static bool is_special(const struct walker *k, size_t lo, size_t hi)
 
 /* ---- matches ---- */
 
-static int put_match(struct walker *k, size_t path_n, ptrdiff_t pattern, const struct stat *st,
-                     bool shut, struct error *err)
+static struct record *put_record(struct walker *k, size_t path_n, ptrdiff_t pattern,
+                                 const struct stat *st, struct error *err)
 {
-    if (++k->matches > SURVEY_MAX_MATCHES || k->out.n > SURVEY_MAX_RESULT_BYTES)
-        return error_set(err, -E2BIG, "the patterns to be masked match more than %zu files",
-                         k->matches - 1);
+    if (++k->matches > SURVEY_MAX_MATCHES || k->out.n > SURVEY_MAX_RESULT_BYTES) {
+        error_set(err, -E2BIG, "the patterns to be masked match more than %zu files",
+                  k->matches - 1);
+        return NULL;
+    }
     struct record *r = extend(&k->out, sizeof(*r) + path_n);
-    if (!r)
-        return walk_failed(err, -ENOMEM, k->path);
-    *r = (struct record){st->st_dev, st->st_ino, st->st_nlink, pattern, kind_of_mode(st->st_mode),
-                         shut,       path_n};
+    if (!r) {
+        walk_failed(err, -ENOMEM, k->path);
+        return NULL;
+    }
+    *r = (struct record){.dev = st->st_dev,
+                         .ino = st->st_ino,
+                         .nlink = st->st_nlink,
+                         .pattern = pattern,
+                         .kind = kind_of_mode(st->st_mode),
+                         .path_n = path_n};
     memcpy(r + 1, k->path, path_n);
-    return 0;
+    return r;
 }
 
+static int record_error(const struct walker *k)
+{
+    return k->matches > SURVEY_MAX_MATCHES || k->out.n > SURVEY_MAX_RESULT_BYTES ? -E2BIG : -ENOMEM;
+}
+
+/* 1: it is there. */
 static int match_found(struct walker *k, int dirfd, const char *name, size_t path_n,
                        ptrdiff_t pattern, struct error *err)
 {
     struct stat st;
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return put_match(k, path_n, pattern, &st, false, err);
+        return put_record(k, path_n, pattern, &st, err) ? 1 : record_error(k);
     if (errno == ENOENT)
         return 0;
     /* Listed, but not to be looked at: the directory may not be searched, so neither can the
@@ -235,7 +250,7 @@ static int put_child(struct walker *k, struct glob_node *node, const char *name,
 
 /* The rest of what is to be done about a name that is a directory or that matches. k->path is to be
  * completed with it. */
-static int take_name(struct walker *k, const struct frame *f, struct glob_node *node,
+static int take_name(struct walker *k, struct frame *f, struct glob_node *node,
                      const char *name, size_t n, bool is_dir, ptrdiff_t pattern, struct error *err)
 {
     struct glob_node *next = NULL;
@@ -254,8 +269,8 @@ static int take_name(struct walker *k, const struct frame *f, struct glob_node *
     memcpy(k->path + f->path_n + 1, name, n + 1);
     if (pattern >= 0) {
         r = match_found(k, f->fd, name, path_n, pattern, err);
-        if (r == -EACCES)
-            r = READ_SHUT;
+        f->matched += r == 1;
+        r = r == -EACCES ? READ_SHUT : r == 1 ? READ_DONE : r;
     } else if (f->lo >= f->hi || !is_special(k, f->lo, f->hi)) {
         r = put_child(k, next, name, n, err);
     }
@@ -287,7 +302,7 @@ static bool is_dot(const char *name)
     return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-static int read_entries(struct walker *k, const struct frame *f, struct glob_node *node,
+static int read_entries(struct walker *k, struct frame *f, struct glob_node *node,
                         size_t bytes, struct error *err)
 {
     const unsigned dt_dir = S_IFDIR >> 12;
@@ -302,7 +317,9 @@ static int read_entries(struct walker *k, const struct frame *f, struct glob_nod
         if (type == dt_dir) {
             if (is_dot(e->d_name))
                 continue;
+            f->names++;
         } else {
+            f->names++;
             pattern = glob_match_name(k->w->globs, node, e->d_name, n, f->depth);
             if (pattern < 0)
                 continue;
@@ -327,7 +344,25 @@ static int check_bounds(const struct walker *k, struct error *err)
 static int shut(struct walker *k, size_t n, const struct glob_node *node, const struct stat *st,
                 struct error *err)
 {
-    return put_match(k, n, glob_any_pattern(k->w->globs, node), st, true, err);
+    struct record *r = put_record(k, n, glob_any_pattern(k->w->globs, node), st, err);
+    if (!r)
+        return record_error(k);
+    r->shut = true;
+    return 0;
+}
+
+/* Everything in the directory k->path (N long) has matched. */
+static int put_full(struct walker *k, int fd, size_t n, const struct glob_node *node,
+                    struct error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return walk_failed(err, -errno, k->path);
+    struct record *r = put_record(k, n, glob_any_pattern(k->w->globs, node), &st, err);
+    if (!r)
+        return record_error(k);
+    r->full = true;
+    return 0;
 }
 
 /* Reads the directory k->path (N long), owning FD; its children become a frame. */
@@ -359,6 +394,8 @@ static int enter(struct walker *k, int fd_, size_t n, size_t depth, struct glob_
             return r;
     }
     int r = check_bounds(k, err);
+    if (r == 0 && k->w->wants_full && f.names > 1 && f.matched == f.names)
+        r = put_full(k, fd, n, node, err);
     if (r < 0 || k->children.n == f.first)
         return r;
     struct frame *slot = vec_push(&k->frames);
@@ -769,7 +806,8 @@ static int report_all(struct walker *k, struct error *err)
                                .dev = r->dev,
                                .ino = r->ino,
                                .nlink = r->nlink,
-                               .shut = r->shut != 0};
+                               .shut = r->shut,
+                               .full = r->full};
         m.path = r->path_n ? arena_strndup(k->w->a, (const char *)(r + 1), r->path_n) : "/";
         if (!m.path)
             return walk_failed(err, -ENOMEM, "");

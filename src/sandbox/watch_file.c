@@ -361,6 +361,31 @@ static void open_new(struct watch *w, struct target *t, const struct resolved *w
     watch_hand_over(w, t, fd, req->flags, ret);
 }
 
+/* The path as it was written, with "." and ".." taken out of the text. A name that is masked stays so
+ * when somebody outside has put a link in its place meanwhile. */
+static bool names_masked(const struct watch *w, const struct target *t, int dirfd, const char *path)
+{
+    char abs[PATH_MAX], flat[PATH_MAX];
+    size_t n = 0;
+    struct bytes c;
+    if (target_absolute(t, dirfd, path, abs) < 0)
+        return false;
+    for (const char *p = abs; path_next(&p, &c);) {
+        if (bytes_is(c, "."))
+            continue;
+        if (bytes_is(c, "..")) {
+            while (n && flat[--n] != '/')
+                ;
+            continue;
+        }
+        flat[n++] = '/';
+        memcpy(flat + n, c.p, c.n);
+        n += c.n;
+    }
+    flat[n] = '\0';
+    return n && is_masked(w, flat);
+}
+
 static void watched_open(struct watch *w, struct target *t, int dirfd, const char *path,
                          const struct open_request *req, struct answer *ret)
 {
@@ -389,9 +414,9 @@ static void watched_open(struct watch *w, struct target *t, int dirfd, const cha
     } else if (exists(&where) && where.code < 0) {
         /* No path, so no judgement: deeper than a path can be long. */
         ret->error = where.code;
-    } else if (where.path[0] && (is_masked(w, where.path) ||
-                                 (wanted_by_open(req->flags) == ACCESS_WRITE &&
-                                  is_kept_absent(w->l->plan, where.path)))) {
+    } else if (where.path[0] &&
+               (is_masked(w, where.path) || names_masked(w, t, dirfd, path) || (wanted_by_open(req->flags) == ACCESS_WRITE &&
+                                             is_kept_absent(w->l->plan, where.path)))) {
         judge(w, t, &where, wanted_by_open(req->flags));
     } else if (req->resolve) {
         /* Scoped look-ups are few; what they ask for cannot be repeated on a descriptor. Refused
@@ -472,7 +497,8 @@ static bool may_leave_glob(const struct profile *p, const char *from, const char
     return false;
 }
 
-#define WALK_MAX 50000
+#define WALK_MAX             50000
+#define UAPI_RENAME_EXCHANGE (1u << 1) /* linux/fs.h does not go together with every stdio.h */
 
 /* Is there below DIR (the paths it has now and will have are FROM and TO, built on in place) a name
  * that is masked here and would not be there? What cannot be looked into counts as one. Only this
@@ -623,7 +649,7 @@ static void watched_rename(struct watch *w, struct target *t, const struct path_
     }
     if (what.kind == WORK_RENAME && w->l->plan->filter & FILTER_WATCH_OPEN) {
         r = check_move(w, from, what.name[0], full[0], full[1]);
-        if (r == 0 && flags & RENAME_EXCHANGE)
+        if (r == 0 && flags & UAPI_RENAME_EXCHANGE)
             r = check_move(w, to, what.name[1], full[1], full[0]);
         ret->error = r;
         if (r < 0)
