@@ -673,6 +673,12 @@ static int build(struct builder *b, struct error *err)
         return error_set(err, -ENOMEM, "out of memory");
     choose_backend(b);
     choose_filter(b);
+    /* Mounts of a nested namespace give files other paths than those that masks are judged by. */
+    if (p->filter & FILTER_WATCH_OPEN && p->filter & FILTER_ALLOW_USERNS) {
+        error_set(err, -EINVAL, "allow_nested_userns cannot be held together with masks: a nested namespace shows files under other paths");
+        error_hint(err, "leave the entries with access \"none\" out, or allow_nested_userns = false");
+        return -EINVAL;
+    }
     return build_environment(b, err);
 }
 

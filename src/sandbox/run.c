@@ -79,10 +79,16 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
     n = sizeof(type);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0)
         return error_errno(err, -errno, "descriptor %d", fd);
-    if (domain == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET))
+    int listening = 0;
+    struct sockaddr_storage peer;
+    n = sizeof(listening);
+    (void)getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n);
+    n = sizeof(peer);
+    bool settled = listening || getpeername(fd, (struct sockaddr *)&peer, &n) == 0;
+    if (domain == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET) && settled)
         return 0;
     error_set(err, -EPERM, "descriptor %d is a %s socket of the host: with the network off the command could send through it to any address", fd,
-              domain == AF_UNIX ? "Unix datagram" : "network");
+              domain != AF_UNIX ? "network" : type == SOCK_DGRAM ? "Unix datagram" : "Unix, unconnected");
     error_hint(err, "put a pipe in between, or turn the network on: -c sandbox_workspace_write.network_access=true");
     return -EPERM;
 }

@@ -6,6 +6,10 @@ NAMES = ("files/missing-*", "files/git*", "files/claude-*", "files/vscode-*", "f
          "files/worktree-*", "files/submodule-*", "files/commondir-*", "files/nested-*", "files/placeholder-*",
          "watched/placeholder-*", "races/placeholder-*", "descriptors/stdin-protected-*", "own/home-is-workspace")
 
+OUTSIDE = "a program of the same user outside takes the placeholder away (SECURITY.md)"
+REMOVED = [("files/placeholder-removed-outside", OUTSIDE), ("files/placeholder-of-another-home", OUTSIDE),
+           ("races/placeholder-stolen", OUTSIDE)]
+
 LIMITS = {
     "landlock": [
         ("files/outside-chmod", "Landlock has no right for modes"),
@@ -32,14 +36,14 @@ LIMITS = {
         ("judge/late-*", "opens are not judged: what matches a pattern later is not held"),
         ("watched/path-*", "what comes to match or to stand at a name later has the rights of its directory"),
     ],
-    "bwrap": [
+    "bwrap": REMOVED + [
         ("files/*-symlink-*", "bwrap cannot mount on a link: refused, and never chosen by auto"),
         ("masks/symlink-match-*", "bwrap cannot mount on a link: refused, and never chosen by auto"),
         ("masks/glob-symlink-target", "bwrap cannot mount on a link: refused, and never chosen by auto"),
         ("masks/later-*-was-link", "bwrap cannot mount on a link: refused, and never chosen by auto"),
         ("files/root-write-*", "no bwrap is fit where the command may write /: refused"),
     ],
-    "bundled": [],
+    "bundled": REMOVED,
 }
 
 

@@ -134,7 +134,7 @@ ATTEMPTS = [
       effect=exists("{bawn}/rules/a.rules")),
     A("config-hardlink-made", "{esc} link {bawn}/config.toml l && echo x > l", before=config(),
       effect=differs("{bawn}/config.toml", "# mine\n")),
-    A("config-hardlink-waiting", "echo x > {w}/innocent", before=linked_config,
+    A("config-hardlink-waiting", "echo x > {w}/innocent", before=linked_config, refusal=True,
       effect=differs("{bawn}/config.toml", "# mine\n")),
     A("config-replace", "echo x > f; mv f {bawn}/config.toml", before=config(),
       effect=differs("{bawn}/config.toml", "# mine\n")),
