@@ -1,10 +1,10 @@
 /*
  * Errors with context.
  *
- * A fallible function returns 0 or a negative errno and takes `struct error *err` as its last input.
- * `err` may be NULL everywhere: then only the number travels. Nothing here allocates or prints;
- * `cli/` prints. A message is one line without the trailing newline; bytes that are not printable
- * are shown as \xHH so that a hostile file name cannot forge a second line.
+ * A fallible function returns 0 or a negative errno and takes `struct error *err` as its last
+ * input. `err` may be NULL everywhere: then only the number travels. Nothing here allocates or
+ * prints; `cli/` prints. A message is one line without the trailing newline; bytes that are not
+ * printable are shown as \xHH so that a hostile file name cannot forge a second line.
  */
 #ifndef BAWN_BASE_ERROR_H
 #define BAWN_BASE_ERROR_H
@@ -12,8 +12,8 @@
 #include "base/macros.h"
 
 #define ERROR_MESSAGE_MAX 1024
-#define ERROR_HINT_MAX 512
-#define ERROR_FILE_MAX 512
+#define ERROR_HINT_MAX    512
+#define ERROR_FILE_MAX    512
 #define ERROR_EXCERPT_MAX 512
 
 struct error {
@@ -40,8 +40,8 @@ void error_at(struct error *err, const char *file, unsigned line, unsigned colum
 void error_note(struct error *err, const char *fmt, ...) _printf_(2, 3);
 void error_clear(struct error *err);
 
-/* Copies N bytes of S into DST (CAP bytes, terminated): printable UTF-8 as it is, everything else as
- * \xHH, cut with "…" when it does not fit. Returns DST. */
+/* Copies N bytes of S into DST (CAP bytes, terminated): printable UTF-8 as it is, everything else
+ * as \xHH, cut with "…" when it does not fit. Returns DST. */
 char *printable(char *dst, size_t cap, const void *s, size_t n);
 /* The same for a terminated string into a static ring of eight buffers: for messages only. */
 const char *show(const char *s);

@@ -31,9 +31,10 @@ int fd_set_nonblock(int fd, bool on);
 
 /* One message of N bytes with up to 8 descriptors over a Unix socket. */
 int fd_send(int sock, const void *p, size_t n, const int *fds, size_t nfds);
-/* Receives into P (CAP bytes); descriptors arrive close-on-exec in FDS, their number in *ret_nfds (at
- * most CAP_FDS; more than that are closed and it is -EPROTO). A message longer than CAP is -EMSGSIZE. Returns the bytes read, 0 at end. When
- * ret_pid is not NULL and the sender attached credentials, the sender's pid as this process sees it. */
+/* Receives into P (CAP bytes); descriptors arrive close-on-exec in FDS, their number in *ret_nfds
+ * (at most CAP_FDS; more than that are closed and it is -EPROTO). A message longer than CAP is
+ * -EMSGSIZE. Returns the bytes read, 0 at end. When ret_pid is not NULL and the sender attached
+ * credentials, the sender's pid as this process sees it. */
 ssize_t fd_recv(int sock, void *p, size_t cap, int *fds, size_t cap_fds, size_t *ret_nfds,
                 pid_t *ret_pid);
 /* As fd_send with SCM_CREDENTIALS of the caller attached (the receiver has SO_PASSCRED set). */

@@ -1,7 +1,8 @@
 /*
- * Writing JSON (RFC 8259) into a strbuf. Commas and nesting are kept by the writer. Strings are bytes:
- * a byte that is not part of well-formed UTF-8 is written as the escape \udcXX (a lone surrogate, as
- * Python's surrogateescape does), so that every file name survives the way there and back.
+ * Writing JSON (RFC 8259) into a strbuf. Commas and nesting are kept by the writer. Strings are
+ * bytes: a byte that is not part of well-formed UTF-8 is written as the escape \udcXX (a lone
+ * surrogate, as Python's surrogateescape does), so that every file name survives the way there and
+ * back.
  */
 #ifndef BAWN_BASE_JSON_H
 #define BAWN_BASE_JSON_H

@@ -12,10 +12,10 @@
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
 
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _unused_ __attribute__((unused))
-#define _noreturn_ __attribute__((noreturn))
-#define _warn_unused_ __attribute__((warn_unused_result))
+#define _cleanup_(fn)       __attribute__((cleanup(fn)))
+#define _unused_            __attribute__((unused))
+#define _noreturn_          __attribute__((noreturn))
+#define _warn_unused_       __attribute__((warn_unused_result))
 
 /* Takes the pointer out of *P and leaves NULL: ownership moves to the caller. */
 static inline void *steal_ptr_(void *p)

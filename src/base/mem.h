@@ -1,9 +1,9 @@
 /*
- * Memory. Two kinds: the heap (mem_*) for what grows and is given back, and the arena for what lives
- * as long as one configuration or plan does and is dropped whole.
+ * Memory. Two kinds: the heap (mem_*) for what grows and is given back, and the arena for what
+ * lives as long as one configuration or plan does and is dropped whole.
  *
- * Every allocation goes through here so that tests can make the n-th one fail. Allocators return NULL
- * on failure with errno ENOMEM; sizes are checked for overflow.
+ * Every allocation goes through here so that tests can make the n-th one fail. Allocators return
+ * NULL on failure with errno ENOMEM; sizes are checked for overflow.
  */
 #ifndef BAWN_BASE_MEM_H
 #define BAWN_BASE_MEM_H

@@ -1,6 +1,6 @@
 /*
- * Paths are bytes: any byte but NUL, any length the kernel takes. The lexical functions touch no file;
- * those that open resolve once and hand out a descriptor.
+ * Paths are bytes: any byte but NUL, any length the kernel takes. The lexical functions touch no
+ * file; those that open resolve once and hand out a descriptor.
  */
 #ifndef BAWN_BASE_PATH_H
 #define BAWN_BASE_PATH_H
@@ -11,8 +11,10 @@
 
 #include <stdbool.h>
 
-/* BASE (absolute) joined with PATH (absolute: then BASE is not used), with repeated slashes, "." and
- * ".." removed lexically and no trailing slash; "/" for the root. In A; NULL when memory ran out. */
+/* BASE (absolute) joined with PATH (absolute: then BASE is not used), with repeated slashes, "."
+ * and
+ * ".." removed lexically and no trailing slash; "/" for the root. In A; NULL when memory ran out.
+ */
 char *path_join(struct arena *a, const char *base, const char *path);
 /* Is PATH (normalised) PREFIX itself or below it? "/" is a prefix of every absolute path. */
 bool path_is_below(const char *path, const char *prefix);
@@ -27,14 +29,14 @@ bool path_next(const char **p, struct bytes *ret);
 /* Is PATH absolute and normalised already? */
 bool path_is_normal(const char *path);
 
-/* openat2(2): FLAGS are open's (O_CLOEXEC added), RESOLVE is RESOLVE_*. Falls back to nothing: kernels
- * from 5.6 have it. Returns a descriptor or negative errno. */
+/* openat2(2): FLAGS are open's (O_CLOEXEC added), RESOLVE is RESOLVE_*. Falls back to nothing:
+ * kernels from 5.6 have it. Returns a descriptor or negative errno. */
 int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned resolve);
 /* The path a descriptor has now (from /proc/self/fd), in A; negative errno on failure. A trailing
  * " (deleted)" is -ENOENT. */
 int path_of_fd(struct arena *a, int fd, char **ret);
-/* The path (absolute) with all symlinks resolved, in A. When the last components do not exist they are
- * appended to what does; *ret_missing (may be NULL) says how many. */
+/* The path (absolute) with all symlinks resolved, in A. When the last components do not exist they
+ * are appended to what does; *ret_missing (may be NULL) says how many. */
 int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_missing);
 /* Makes PATH and its parents (MODE for those that are new). */
 int path_mkdirs(const char *path, unsigned mode);

@@ -1,7 +1,7 @@
 /*
  * Bounded strings. `struct bytes` is a view (pointer and length, not terminated) of memory somebody
- * else owns: the only way bytes from outside are read. `struct strbuf` grows up to the maximum it was
- * made with and is always terminated.
+ * else owns: the only way bytes from outside are read. `struct strbuf` grows up to the maximum it
+ * was made with and is always terminated.
  */
 #ifndef BAWN_BASE_STR_H
 #define BAWN_BASE_STR_H

@@ -1,7 +1,7 @@
 /*
  * Thin wrappers round system calls that libc lacks or wraps unhelpfully. Each returns 0 (or a
- * descriptor, or a pid) or a negative errno, takes no lock and allocates nothing, so all of them can
- * be used between clone and exec.
+ * descriptor, or a pid) or a negative errno, takes no lock and allocates nothing, so all of them
+ * can be used between clone and exec.
  */
 #ifndef BAWN_BASE_SYS_H
 #define BAWN_BASE_SYS_H

@@ -1,7 +1,7 @@
 /*
  * Kernel interfaces newer than the headers we build with (Debian 12: 6.1), negotiated at run time.
- * Numbers and structures are ABI; the source is the kernel's include/uapi. System-call numbers from 424
- * on are the same on every architecture.
+ * Numbers and structures are ABI; the source is the kernel's include/uapi. System-call numbers from
+ * 424 on are the same on every architecture.
  */
 #ifndef BAWN_BASE_UAPI_H
 #define BAWN_BASE_UAPI_H
@@ -29,7 +29,8 @@
 #define UAPI_SYS_removexattrat           466
 #define UAPI_SYS_file_setattr            469
 
-/* statx(2): the fields up to stx_mnt_id; libc's own structure is not in every libc we build with. */
+/* statx(2): the fields up to stx_mnt_id; libc's own structure is not in every libc we build with.
+ */
 struct uapi_statx {
     uint32_t mask, blksize;
     uint64_t attributes;
@@ -78,23 +79,24 @@ struct uapi_clone_args {
         set_tid_size, cgroup;
 };
 
-/* seccomp user notification, kernel 6.6: the listener wakes the supervisor on the same processor. */
-#define UAPI_SECCOMP_IOCTL_NOTIF_SET_FLAGS     0x40082104ul /* _IOW('!', 4, __u64) */
+/* seccomp user notification, kernel 6.6: the listener wakes the supervisor on the same processor.
+ */
+#define UAPI_SECCOMP_IOCTL_NOTIF_SET_FLAGS      0x40082104ul /* _IOW('!', 4, __u64) */
 #define UAPI_SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
 
 /* landlock(7) */
 struct uapi_landlock_ruleset_attr {
     uint64_t handled_access_fs, handled_access_net, scoped;
 };
-#define UAPI_LANDLOCK_CREATE_RULESET_VERSION        1u
-#define UAPI_LANDLOCK_RULE_PATH_BENEATH             1
-#define UAPI_LANDLOCK_RULE_NET_PORT                 2
-#define UAPI_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET    1ull
-#define UAPI_LANDLOCK_SCOPE_SIGNAL                  2ull
-#define UAPI_LANDLOCK_ACCESS_FS_REFER               (1ull << 13)
-#define UAPI_LANDLOCK_ACCESS_FS_TRUNCATE            (1ull << 14)
-#define UAPI_LANDLOCK_ACCESS_FS_IOCTL_DEV           (1ull << 15)
-#define UAPI_LANDLOCK_ACCESS_NET_BIND_TCP           1ull
-#define UAPI_LANDLOCK_ACCESS_NET_CONNECT_TCP        2ull
+#define UAPI_LANDLOCK_CREATE_RULESET_VERSION     1u
+#define UAPI_LANDLOCK_RULE_PATH_BENEATH          1
+#define UAPI_LANDLOCK_RULE_NET_PORT              2
+#define UAPI_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET 1ull
+#define UAPI_LANDLOCK_SCOPE_SIGNAL               2ull
+#define UAPI_LANDLOCK_ACCESS_FS_REFER            (1ull << 13)
+#define UAPI_LANDLOCK_ACCESS_FS_TRUNCATE         (1ull << 14)
+#define UAPI_LANDLOCK_ACCESS_FS_IOCTL_DEV        (1ull << 15)
+#define UAPI_LANDLOCK_ACCESS_NET_BIND_TCP        1ull
+#define UAPI_LANDLOCK_ACCESS_NET_CONNECT_TCP     2ull
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Typed growing arrays: `VEC(struct thing) things = {0};`. The items are on the heap and given back by
- * vec_release(). vec_push() yields a pointer to a new, zeroed item, or NULL when memory or the maximum
- * is exhausted (errno ENOMEM or E2BIG).
+ * Typed growing arrays: `VEC(struct thing) things = {0};`. The items are on the heap and given back
+ * by vec_release(). vec_push() yields a pointer to a new, zeroed item, or NULL when memory or the
+ * maximum is exhausted (errno ENOMEM or E2BIG).
  */
 #ifndef BAWN_BASE_VEC_H
 #define BAWN_BASE_VEC_H
@@ -22,8 +22,8 @@ void vec_release_(void *vec);
 
 #define vec_push_max(vec, max)                                                                     \
     (vec_grow_((vec), sizeof(*(vec)->v), (max)) ? &(vec)->v[(vec)->n++] : (__typeof__((vec)->v))0)
-#define vec_push(vec)          vec_push_max((vec), 0)
-#define vec_release(vec)       vec_release_(vec)
+#define vec_push(vec)    vec_push_max((vec), 0)
+#define vec_release(vec) vec_release_(vec)
 #define vec_foreach(it, vec)                                                                       \
     for (__typeof__((vec)->v) it = (vec)->v; it && it < (vec)->v + (vec)->n; it++)
 

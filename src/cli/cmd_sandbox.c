@@ -38,8 +38,8 @@ static void say_limits(const struct plan *plan)
                plan->backend_reason ? plan->backend_reason : "");
 }
 
-/* What the survey saw may be gone when the mounts are made: other runs come and go. The whole look is
- * taken again then; who changes things all the time ends at the bound. */
+/* What the survey saw may be gone when the mounts are made: other runs come and go. The whole look
+ * is taken again then; who changes things all the time ends at the bound. */
 #define TRIES_MOST 8
 
 static int run(struct setup *s, const struct options *o)

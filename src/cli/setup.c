@@ -416,7 +416,8 @@ static int find_bwrap(struct setup *s, struct error *err)
         return 0;
     struct bwrap_request request = {.path_env = getenv("PATH")};
     struct bwrap_probe probe;
-    if (probe_unfit_dirs(&s->arena, s->profile, s->cwd, &request.unfit_dirs, &request.n_unfit_dirs) < 0)
+    if (probe_unfit_dirs(&s->arena, s->profile, s->cwd, &request.unfit_dirs,
+                         &request.n_unfit_dirs) < 0)
         return no_memory(err);
     request.state_dir = setup_state_dir(s, false);
     bool fit = probe_bwrap(&request, &probe);

@@ -66,7 +66,8 @@ const char *setup_state_dir(struct setup *s, bool make);
  * static, and what a name service says is reached through $HOME. */
 const char *passwd_home(struct arena *a, const char *file, unsigned long uid);
 /* Is DIR (canonical) in a tree that Git, Mercurial, Jujutsu or Subversion keeps? A .git that bawn
- * put there as a placeholder does not count, nor does what strangers put into a shared directory. */
+ * put there as a placeholder does not count, nor does what strangers put into a shared directory.
+ */
 bool in_version_control(struct setup *s, const char *dir);
 
 /* ---- what every subcommand begins with ---- */

@@ -36,10 +36,11 @@ struct perm_entry {
         *glob; /* NULL, or the rest below PATH: components with * ? [] and ** (ACCESS_NONE only) */
     enum access access;
     enum entry_kind kind;
-    bool create;        /* make it when it does not exist */
-    bool one_name;        /* a file with a second hard link ends the start */
-    bool keep_absent;     /* while missing: its making is refused call by call, no placeholder is made */
-    bool if_exists;     /* a protected name that is left alone while it does not exist */
+    bool create;   /* make it when it does not exist */
+    bool one_name; /* a file with a second hard link ends the start */
+    bool
+        keep_absent; /* while missing: its making is refused call by call, no placeholder is made */
+    bool if_exists;  /* a protected name that is left alone while it does not exist */
     unsigned max_depth; /* of a glob: bounds an unbounded **; 0 = no bound */
     const char
         *written; /* as it stands in the file, e.g. ":workspace_roots"."**"/"*.env" or "~/.ssh" */

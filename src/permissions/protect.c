@@ -218,8 +218,8 @@ static void harden_presets(struct build *b)
             if (o->access != ACCESS_WRITE || o->glob || !path_is_below(e->e.path, o->path))
                 continue;
             e->e.kind = ENTRY_PROTECTED;
-            /* A placeholder would be taken for the thing itself: git dies of a `commondir` that is a
-             * directory, and believes in a rebase when there is a `rebase-merge`. */
+            /* A placeholder would be taken for the thing itself: git dies of a `commondir` that is
+             * a directory, and believes in a rebase when there is a `rebase-merge`. */
             e->e.keep_absent = true;
         }
     }

@@ -7,10 +7,10 @@
  *            the sandbox's own rights
  *   command  what is to run
  *
- * Two SEQPACKET socketpairs tie outer and init: `control` for messages, `work` for operations that the
- * outer waits for. End of file on `control` tells init that the outer is gone: it exits, and with it
- * everything. Messages are fixed structs; both sides are bawn, but the command's process holds
- * `control` until its exec, so the outer checks each as if it were a stranger's.
+ * Two SEQPACKET socketpairs tie outer and init: `control` for messages, `work` for operations that
+ * the outer waits for. End of file on `control` tells init that the outer is gone: it exits, and
+ * with it everything. Messages are fixed structs; both sides are bawn, but the command's process
+ * holds `control` until its exec, so the outer checks each as if it were a stranger's.
  */
 #ifndef BAWN_SANDBOX_BACKEND_H
 #define BAWN_SANDBOX_BACKEND_H
@@ -26,14 +26,15 @@ enum message_kind {
     MESSAGE_FAILED = 1, /* set-up failed: code, text. The sender exits */
     MESSAGE_NOTE,       /* init: something the person should know, in `text` */
     MESSAGE_READY,      /* init: mounts stand; descriptors: netns diagnostics socket, pty master */
-    MESSAGE_STARTED,    /* command: about to exec; carries the notification descriptor if there is one */
-    MESSAGE_EXEC_FAILED,/* command: exec did not work: code, text says which program */
-    MESSAGE_STOPPED,    /* init: the command stopped (code = signal) */
-    MESSAGE_EXITED,     /* init: the command ended (code = wait status), rusage follows */
-    MESSAGE_GO,         /* outer: ids are mapped, go on */
-    MESSAGE_HELD,       /* outer: the placeholders stand */
-    MESSAGE_SIGNAL,     /* outer: send signal `code` to the command's process group */
-    MESSAGE_KILL,       /* outer: end everything */
+    MESSAGE_STARTED, /* command: about to exec; carries the notification descriptor if there is one
+                      */
+    MESSAGE_EXEC_FAILED, /* command: exec did not work: code, text says which program */
+    MESSAGE_STOPPED,     /* init: the command stopped (code = signal) */
+    MESSAGE_EXITED,      /* init: the command ended (code = wait status), rusage follows */
+    MESSAGE_GO,          /* outer: ids are mapped, go on */
+    MESSAGE_HELD,        /* outer: the placeholders stand */
+    MESSAGE_SIGNAL,      /* outer: send signal `code` to the command's process group */
+    MESSAGE_KILL,        /* outer: end everything */
 };
 
 enum { MESSAGE_HAS_DIAG = 1u << 0, MESSAGE_HAS_PTY = 1u << 1, MESSAGE_HAS_LISTENER = 1u << 2 };
@@ -41,10 +42,11 @@ enum { MESSAGE_HAS_DIAG = 1u << 0, MESSAGE_HAS_PTY = 1u << 1, MESSAGE_HAS_LISTEN
 struct message {
     int kind;
     int code;
-    unsigned has;      /* MESSAGE_HAS_*: which descriptors came along, in that order */
-    bool alone;        /* of MESSAGE_EXITED: the command left nothing behind */
+    unsigned has; /* MESSAGE_HAS_*: which descriptors came along, in that order */
+    bool alone;   /* of MESSAGE_EXITED: the command left nothing behind */
     uint64_t maxrss_kib;
-    int64_t input_at; /* of MESSAGE_EXITED: how far the command read its stdin, -1 when it cannot seek */
+    int64_t input_at; /* of MESSAGE_EXITED: how far the command read its stdin, -1 when it cannot
+                         seek */
     char text[512];
 };
 
@@ -59,7 +61,7 @@ enum work_kind {
 struct work {
     int kind;
     unsigned flags;
-    unsigned mask;  /* the caller's umask */
+    unsigned mask; /* the caller's umask */
     uint64_t device;
     char name[2][256];
     char text[PATH_MAX];
@@ -78,17 +80,18 @@ struct launch {
     mode_t umask;            /* the same */
     struct rlimit nofile;    /* the caller's own limit, for the command */
     struct journal *journal;
-    int self_fd;             /* bawn's own program, for the bwrap backend; else -1 */
-    pid_t init;              /* the reaper, for backends without a pid namespace; else 0 */
-    int ruleset;             /* of the landlock backend; 0 = none */
-    int said;                /* what bwrap wrote on its standard error; 0 = no such thing */
+    int self_fd; /* bawn's own program, for the bwrap backend; else -1 */
+    pid_t init;  /* the reaper, for backends without a pid namespace; else 0 */
+    int ruleset; /* of the landlock backend; 0 = none */
+    int said;    /* what bwrap wrote on its standard error; 0 = no such thing */
 };
 
 /* Each starts init, which ends in init_main(); *ret_pid/pidfd is the outer's direct child. */
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
 int landlock_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
 int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err);
-/* When the sandbox ended before it stood: what bwrap said of it, as an error. 0 when it said nothing. */
+/* When the sandbox ended before it stood: what bwrap said of it, as an error. 0 when it said
+ * nothing. */
 int bwrap_said(const struct launch *l, struct error *err);
 
 /* init.c: from a confined file view to the running command; never returns. `pty_slave` is -1 or the

@@ -5,15 +5,15 @@
  *
  *   1. collect   every tree that the plan binds is opened without following any link, compared with
  *                what the survey saw (device and inode), and cloned into a detached mount
- *   2. base      the private copy of the mount tree becomes private and read-only as a whole (or, for
- *                a restricted profile, an empty tmpfs becomes the root)
+ *   2. base      the private copy of the mount tree becomes private and read-only as a whole (or,
+ * for a restricted profile, an empty tmpfs becomes the root)
  *   3. attach    in the order of the plan, each detached mount is put on its place, again by a
  *                descriptor opened without following links
- *   4. verify    every place is looked up once more by name: what stands there must be the mount that
- *                was put there. A rename that raced with the set-up is found here and ends it
+ *   4. verify    every place is looked up once more by name: what stands there must be the mount
+ * that was put there. A rename that raced with the set-up is found here and ends it
  *
- * Nothing is resolved twice between check and use: a descriptor, once opened, is what is mounted. The
- * process holds all capabilities of its own user namespace during these steps and none after.
+ * Nothing is resolved twice between check and use: a descriptor, once opened, is what is mounted.
+ * The process holds all capabilities of its own user namespace during these steps and none after.
  */
 #include "sandbox/backend.h"
 
@@ -89,17 +89,19 @@ static void collect(struct set_up *s)
             if (m->op == MOUNT_DEVICE)
                 continue;
             init_fail(s->l, fd == -ENOENT || fd == -ELOOP ? -ESTALE : fd,
-                      fd == -ENOENT || fd == -ELOOP ? "%s changed while the sandbox was being set up"
-                                                    : "cannot open %s for the sandbox",
+                      fd == -ENOENT || fd == -ELOOP
+                          ? "%s changed while the sandbox was being set up"
+                          : "cannot open %s for the sandbox",
                       show(m->path));
         }
         struct stat st;
         if (fstat(fd, &st) < 0)
             init_fail(s->l, -errno, "cannot look at %s", show(m->path));
         if (!same_file(m, &st))
-            init_fail(s->l, -ESTALE, "%s changed while the sandbox was being set up", show(m->path));
-        int tree = sys_open_tree(fd, "",
-                                 AT_SELF | UAPI_OPEN_TREE_CLONE | UAPI_AT_RECURSIVE | O_CLOEXEC);
+            init_fail(s->l, -ESTALE, "%s changed while the sandbox was being set up",
+                      show(m->path));
+        int tree =
+            sys_open_tree(fd, "", AT_SELF | UAPI_OPEN_TREE_CLONE | UAPI_AT_RECURSIVE | O_CLOEXEC);
         if (tree < 0)
             init_fail(s->l, tree, "cannot clone the mount of %s", show(m->path));
         struct uapi_mount_attr attr = {
@@ -150,8 +152,8 @@ static int set_attr(int fd, uint64_t set)
     return sys_mount_setattr(fd, "", AT_SELF, &attr);
 }
 
-/* A tmpfs with what masks are made of. It hangs unseen over the root until step 3 is done: a detached
- * mount cannot be cloned before kernel 6.15. */
+/* A tmpfs with what masks are made of. It hangs unseen over the root until step 3 is done: a
+ * detached mount cannot be cloned before kernel 6.15. */
 static void make_masks(struct set_up *s)
 {
     static const char *const options[][2] = {{"mode", "0555"}, {"size", "64k"}, {NULL, NULL}};
@@ -203,8 +205,8 @@ static void make_base(struct set_up *s)
 
 /* ---- step 3: attach ---- */
 
-/* Makes the mount point PATH with its parents where the plan's own tmpfs is writable for us: in a root
- * of our own, and below reopened masks. Exists already: fine. */
+/* Makes the mount point PATH with its parents where the plan's own tmpfs is writable for us: in a
+ * root of our own, and below reopened masks. Exists already: fine. */
 static void make_place(struct set_up *s, const char *path, bool is_dir)
 {
     char buf[PATH_MAX];
@@ -237,7 +239,8 @@ static void put_on(struct set_up *s, int tree, const char *path, const struct pl
     int r = attach(tree, s->new_root, path, what);
     if (r < 0)
         init_fail(s->l, r,
-                  r == -ENOSPC ? "too many mounts: the kernel's limit (fs.mount-max) is reached at %s"
+                  r == -ENOSPC
+                      ? "too many mounts: the kernel's limit (fs.mount-max) is reached at %s"
                   : r == -ESTALE ? "%s changed while the sandbox was being set up"
                                  : "cannot mount on %s",
                   show(path));
@@ -256,8 +259,8 @@ static int clone_of(struct set_up *s, int fd, const char *path)
     return tree;
 }
 
-/* A mask below which something is opened again: a directory of its own that can be passed through but
- * not listed. Stays writable for us until everything below it stands. */
+/* A mask below which something is opened again: a directory of its own that can be passed through
+ * but not listed. Stays writable for us until everything below it stands. */
 static void put_reopened(struct set_up *s, const struct plan_mount *m)
 {
     static const char *const options[][2] = {{"mode", "0755"}, {"size", "1m"}, {NULL, NULL}};
@@ -313,7 +316,8 @@ static void put_proc(struct set_up *s)
         static const char *const files[] = {"cpuinfo", "meminfo",     "stat",    "uptime",
                                             "loadavg", "filesystems", "version", "cmdline"};
         struct message note = {.kind = MESSAGE_NOTE,
-                               .text = "/proc cannot be mounted here: the command gets a minimal one"};
+                               .text =
+                                   "/proc cannot be mounted here: the command gets a minimal one"};
         (void)fd_send(s->l->control[1], &note, sizeof(note), NULL, 0);
         fd = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
         if (fd < 0)
@@ -330,7 +334,7 @@ static void put_proc(struct set_up *s)
                 continue;
             int f = openat(fd, files[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
             fd_close(f);
-        if (f < 0 || set_attr(trees[i], UAPI_MOUNT_ATTR_RDONLY | LOCKED_DOWN) < 0 ||
+            if (f < 0 || set_attr(trees[i], UAPI_MOUNT_ATTR_RDONLY | LOCKED_DOWN) < 0 ||
                 sys_move_mount(trees[i], fd, files[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 init_fail(s->l, -errno, "cannot fill the minimal /proc");
             fd_close(trees[i]);
@@ -351,7 +355,9 @@ static void put_proc(struct set_up *s)
     /* The kernel lets the host's root write these by file mode alone, without any capability. */
     if (geteuid() != 0 && getegid() != 0)
         return;
-    static const char *const shut[] = {"sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi", "mtrr", "driver", "asound", "latency_stats", "timer_list", "kpagecount", "kcore"};
+    static const char *const shut[] = {
+        "sys",  "sysrq-trigger", "irq",    "bus",           "acpi",       "fs",         "scsi",
+        "mtrr", "driver",        "asound", "latency_stats", "timer_list", "kpagecount", "kcore"};
     for (size_t i = 0; i < ARRAY_LEN(shut); i++) {
         _cleanup_fd_ int tree = sys_open_tree(fd, shut[i], UAPI_OPEN_TREE_CLONE | O_CLOEXEC);
         if (tree == -ENOENT)
@@ -387,14 +393,15 @@ static void put_dev(struct set_up *s)
         if (trees[i] < 0 || sys_mount_setattr(trees[i], "", AT_SELF, &attr) < 0)
             init_fail(s->l, -errno, "cannot use the host's /%s", path);
     }
-    _cleanup_fd_ int dev = new_filesystem("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
+    _cleanup_fd_ int dev =
+        new_filesystem("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
     if (dev < 0)
         init_fail(s->l, dev, "cannot make a /dev");
     put(s, dev, "/dev");
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
         int f = openat(dev, nodes[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
-        int r = f < 0 ? -errno
-                      : sys_move_mount(trees[i], dev, nodes[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH);
+        int r =
+            f < 0 ? -errno : sys_move_mount(trees[i], dev, nodes[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH);
         if (r < 0)
             init_fail(s->l, r, "cannot make /dev/%s", nodes[i]);
         fd_close(f);
@@ -403,9 +410,11 @@ static void put_dev(struct set_up *s)
     for (size_t i = 0; i < ARRAY_LEN(links); i++)
         if (symlinkat(links[i][0], dev, links[i][1]) < 0)
             init_fail(s->l, -errno, "cannot make /dev/%s", links[i][1]);
-    static const char *const pts_options[][2] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+    static const char *const pts_options[][2] = {
+        {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
     static const char *const shm_options[][2] = {{"mode", "1777"}, {NULL, NULL}};
-    _cleanup_fd_ int pts = new_filesystem("devpts", pts_options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
+    _cleanup_fd_ int pts =
+        new_filesystem("devpts", pts_options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
     _cleanup_fd_ int shm = new_filesystem("tmpfs", shm_options, LOCKED_DOWN);
     if (pts < 0 || shm < 0)
         init_fail(s->l, pts < 0 ? pts : shm, "cannot make /dev/%s", pts < 0 ? "pts" : "shm");
@@ -428,11 +437,14 @@ static void attach_all(struct set_up *s)
     bool own_dev = false, below_mask = false, held = false;
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
-        bool ours = !s->plan->root_is_host || below_mask || (own_dev && path_is_below(m->path, "/dev"));
+        bool ours =
+            !s->plan->root_is_host || below_mask || (own_dev && path_is_below(m->path, "/dev"));
         if (m->op == MOUNT_BIND && s->trees[i] < 0)
             continue;
         if (ours && m->path[1] && (m->op != MOUNT_DEVICE || s->trees[i] >= 0))
-            make_place(s, m->path, m->is_dir || m->op == MOUNT_TMPFS || m->op == MOUNT_PROC || m->op == MOUNT_DEV);
+            make_place(s, m->path,
+                       m->is_dir || m->op == MOUNT_TMPFS || m->op == MOUNT_PROC ||
+                           m->op == MOUNT_DEV);
         switch (m->op) {
         case MOUNT_BIND:
         case MOUNT_DEVICE:
@@ -444,7 +456,8 @@ static void attach_all(struct set_up *s)
                 put_reopened(s, m);
                 below_mask = true;
             } else {
-                _cleanup_fd_ int tree = clone_of(s, m->is_dir ? s->mask_dir : s->mask_file, m->path);
+                _cleanup_fd_ int tree =
+                    clone_of(s, m->is_dir ? s->mask_dir : s->mask_file, m->path);
                 /* On the very file the survey saw: another one here means it is elsewhere now. */
                 put_on(s, tree, m->path, m);
             }
@@ -499,14 +512,16 @@ static void verify(struct set_up *s)
 {
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
-        if (m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS || m->op == MOUNT_DEVICE)
+        if (m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS ||
+            m->op == MOUNT_DEVICE)
             continue;
         struct stat st;
         _cleanup_fd_ int fd = open_in(s->new_root, m->path, 0);
         if (fd < 0 || fstat(fd, &st) < 0)
-            init_fail(s->l, fd < 0 ? fd : -errno, "cannot look at %s after mounting", show(m->path));
-        bool right = m->op == MOUNT_BIND ? same_file(m, &st)
-                     : m->reopened       ? (st.st_mode & 07777) == 0111
+            init_fail(s->l, fd < 0 ? fd : -errno, "cannot look at %s after mounting",
+                      show(m->path));
+        bool right = m->op == MOUNT_BIND      ? same_file(m, &st)
+                     : m->reopened            ? (st.st_mode & 07777) == 0111
                      : m->op == MOUNT_MISSING ? S_ISDIR(st.st_mode) && (st.st_mode & 07777) == 0555
                                               : (st.st_mode & 07777) == 0;
         if (m->op == MOUNT_BIND && s->plan->root_is_host && m->path[1]) {
@@ -515,7 +530,8 @@ static void verify(struct set_up *s)
             right = right && (here < 0 || tree < 0 || here == tree);
         }
         if (!right)
-            init_fail(s->l, -ESTALE, "%s changed while the sandbox was being set up", show(m->path));
+            init_fail(s->l, -ESTALE, "%s changed while the sandbox was being set up",
+                      show(m->path));
     }
     for (size_t i = 0; i < s->plan->n_mounts; i++)
         fd_close(s->trees[i]);
@@ -642,8 +658,8 @@ static int write_file(pid_t pid, const char *name, const char *text)
     return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* The same ids inside as outside. The host's root maps all of them so that owners show as they are; it
- * has no capability inside either way. */
+/* The same ids inside as outside. The host's root maps all of them so that owners show as they are;
+ * it has no capability inside either way. */
 static int map_ids(pid_t pid, struct error *err)
 {
     char map[64];
@@ -677,18 +693,20 @@ static int check_room(const struct plan *plan, struct error *err)
     survey_mount_limit(&max, &host);
     if (max == 0 || plan->n_mounts + host + 16 <= max)
         return 0;
-    error_set(err, -ENOSPC,
-              "%zu mounts are needed beside the host's %zu, and the kernel allows %zu in a namespace",
-              plan->n_mounts, host, max);
-    error_hint(err, "mask the directories that hold these files, or raise it: sysctl fs.mount-max=%zu",
+    error_set(
+        err, -ENOSPC,
+        "%zu mounts are needed beside the host's %zu, and the kernel allows %zu in a namespace",
+        plan->n_mounts, host, max);
+    error_hint(err,
+               "mask the directories that hold these files, or raise it: sysctl fs.mount-max=%zu",
                (plan->n_mounts + host) * 2);
     return -ENOSPC;
 }
 
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
-    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-                     CLONE_NEWCGROUP;
+    uint64_t flags =
+        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     int r = check_room(l->plan, err);
     if (r < 0)
         return r;

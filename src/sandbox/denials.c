@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DENIALS_MAX 1000
-#define SUMMARY_MAX 20
+#define DENIALS_MAX      1000
+#define SUMMARY_MAX      20
 #define RECORD_MAX_BYTES (4 * 1024 * 1024)
 
 static char *copy(const char *s)
@@ -146,14 +146,17 @@ static bool is_custom(const struct profile *p)
     return p->name && p->name[0] != ':';
 }
 
-/* "[permissions.NAME.filesystem]  "PATH" = "ACCESS"", with what makes it hold for a built-in profile. */
-static void hint_entry(struct strbuf *b, const struct profile *p, const char *path, enum access access)
+/* "[permissions.NAME.filesystem]  "PATH" = "ACCESS"", with what makes it hold for a built-in
+ * profile. */
+static void hint_entry(struct strbuf *b, const struct profile *p, const char *path,
+                       enum access access)
 {
     strbuf_printf(b, "[permissions.%s.filesystem]  ", is_custom(p) ? p->name : "NAME");
     put_toml_string(b, path);
     strbuf_printf(b, " = \"%s\"", access_word(access));
     if (!is_custom(p))
-        strbuf_printf(b, "  with extends = \"%s\", chosen by -P NAME", p->name ? p->name : ":workspace");
+        strbuf_printf(b, "  with extends = \"%s\", chosen by -P NAME",
+                      p->name ? p->name : ":workspace");
 }
 
 /* The directory PATH lies in. */
@@ -179,7 +182,8 @@ static void hint_masked(struct strbuf *b, const struct perm_entry *e, enum acces
         strbuf_printf(b, "%s:%u  \"%s\" instead of \"none\"", e->origin.file, e->origin.line,
                       access_word(wanted));
     else if (e->origin.layer && str_starts(e->origin.layer, preset))
-        strbuf_printf(b, "include = [\xe2\x80\xa6] without \"%s\"", e->origin.layer + sizeof(preset) - 1);
+        strbuf_printf(b, "include = [\xe2\x80\xa6] without \"%s\"",
+                      e->origin.layer + sizeof(preset) - 1);
     else
         strbuf_puts(b, "another profile: -P NAME");
 }
@@ -196,13 +200,17 @@ static void hint_protected(struct strbuf *b, const struct profile *p, const stru
     }
     const char *name = strrchr(e->path, '/');
     if (name && str_eq(name, "/.git") && !is_custom(p))
-        strbuf_printf(b, "[permissions.NAME]  include = [\"git\"]  with extends = \"%s\", chosen by -P NAME (commits), or ", p->name);
+        strbuf_printf(b,
+                      "[permissions.NAME]  include = [\"git\"]  with extends = \"%s\", chosen by "
+                      "-P NAME (commits), or ",
+                      p->name);
     else if (name && str_eq(name, "/.git"))
         strbuf_printf(b, "[permissions.%s]  include = [\"git\"] (commits), or ", p->name);
     hint_entry(b, p, e->path, ACCESS_WRITE);
 }
 
-void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid, const char *exe)
+void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid,
+                  const char *exe)
 {
     const struct profile *p = d->plan->profile;
     struct permission perm = permissions_check(p, path);
@@ -234,7 +242,10 @@ void denials_network_hint(const struct plan *plan, struct strbuf *out)
     if (is_custom(p))
         strbuf_printf(out, "[permissions.%s.network]  enabled = true", p->name);
     else if (p->mode && str_eq(p->mode, "read-only"))
-        strbuf_printf(out, "[permissions.NAME.network]  enabled = true  with extends = \"%s\", chosen by -P NAME", p->name);
+        strbuf_printf(
+            out,
+            "[permissions.NAME.network]  enabled = true  with extends = \"%s\", chosen by -P NAME",
+            p->name);
     else
         strbuf_puts(out, "sandbox_workspace_write.network_access = true");
 }
@@ -270,7 +281,8 @@ static void write_record(struct denials *d, const char *state_dir)
     int n = snprintf(path, sizeof(path), "%s/denials.jsonl", state_dir);
     if (n < 0 || (size_t)n >= sizeof(path))
         return;
-    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    _cleanup_fd_ int fd =
+        open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
         return;

@@ -1,6 +1,6 @@
 /*
- * What was refused: collected while the command runs, each distinct refusal once with its count, then
- * written to the record and summed up for the person (spec 1.7, 0.3).
+ * What was refused: collected while the command runs, each distinct refusal once with its count,
+ * then written to the record and summed up for the person (spec 1.7, 0.3).
  */
 #ifndef BAWN_SANDBOX_DENIALS_H
 #define BAWN_SANDBOX_DENIALS_H
@@ -12,11 +12,11 @@ enum denial_kind { DENIAL_FILE, DENIAL_SOCKET, DENIAL_SYSCALL, DENIAL_LIMIT };
 
 struct denial {
     enum denial_kind kind;
-    char *what;          /* path, address, name of the system call or of the limit; owned */
-    enum access access;  /* of DENIAL_FILE: what was wanted */
+    char *what;         /* path, address, name of the system call or of the limit; owned */
+    enum access access; /* of DENIAL_FILE: what was wanted */
     const struct perm_entry *entry; /* the rule, or NULL for the profile's silence */
-    const char *rule;    /* where no entry says it */
-    char *hint;          /* the line that would allow it; owned */
+    const char *rule;               /* where no entry says it */
+    char *hint;                     /* the line that would allow it; owned */
     pid_t pid;
     char *exe; /* owned */
     unsigned long count;
@@ -29,7 +29,8 @@ struct denials {
     unsigned long more; /* distinct ones beyond the bound */
 };
 
-void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid, const char *exe);
+void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid,
+                  const char *exe);
 void denials_socket(struct denials *d, const char *address, const char *rule, const char *hint,
                     pid_t pid, const char *exe);
 void denials_syscall(struct denials *d, const char *name, const char *rule, const char *hint,

@@ -1,9 +1,9 @@
 /*
  * Init: pid 1 of the sandbox, and the last steps of the command's process before exec.
  *
- * Order in init, each step irreversible: capabilities gone, no_new_privs, keyring left, command forked,
- * own arguments and environment wiped, not dumpable, own filter. From then on it holds no right that
- * the command has not, reads only the two sockets to the outer, and allocates nothing.
+ * Order in init, each step irreversible: capabilities gone, no_new_privs, keyring left, command
+ * forked, own arguments and environment wiped, not dumpable, own filter. From then on it holds no
+ * right that the command has not, reads only the two sockets to the outer, and allocates nothing.
  *
  * In a pid namespace its death ends everything at once. Without one (landlock backend) it is the
  * subreaper of all that the command starts and kills them one by one before it goes.
@@ -81,10 +81,10 @@ int init_open_diag(void)
 static void drop_capabilities(struct launch *l)
 {
     /* Root's uid brings nothing back: no capability is regained on exec or on a change of ids. */
-    (void)prctl(PR_SET_SECUREBITS,
-                SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                    SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                    SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED);
+    (void)prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                       SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                       SECBIT_NO_CAP_AMBIENT_RAISE |
+                                       SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED);
     for (int cap = 0; cap < 64; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno == EINVAL)
             break;
@@ -147,8 +147,9 @@ static int open_here(int fd, const struct stat *st)
 }
 
 /* A file that was opened only to be read stands on the host's mount, and could be opened again for
- * writing through /proc/self/fd. The command gets the same file through the sandbox's own mount, where
- * it is as writable as the plan says; what has no name there is copied. The place in the file is kept. */
+ * writing through /proc/self/fd. The command gets the same file through the sandbox's own mount,
+ * where it is as writable as the plan says; what has no name there is copied. The place in the file
+ * is kept. */
 static void bring_inside(struct launch *l, int fd)
 {
     struct stat st;
@@ -200,8 +201,8 @@ static void set_descriptors(struct launch *l, int slave)
         struct stat in, st;
         bool all = fstat(0, &in) == 0;
         for (int fd = 0; fd < 3; fd++)
-            if (fd == 0 || (all && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-                            st.st_rdev == in.st_rdev))
+            if (fd == 0 ||
+                (all && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == in.st_rdev))
                 if (dup2(slave, fd) < 0)
                     init_fail(l, -errno, "cannot give the command its terminal");
     }
@@ -274,8 +275,9 @@ static _noreturn_ void command_main(struct launch *l, int slave, mode_t mask)
     umask(mask);
     set_descriptors(l, slave);
     set_limits(l);
-    /* Inside the landlock backend's domain the same rules once more: a second domain keeps the command's
-     * signals from init, and one without rules for files would forbid every rename across directories. */
+    /* Inside the landlock backend's domain the same rules once more: a second domain keeps the
+     * command's signals from init, and one without rules for files would forbid every rename across
+     * directories. */
     int r = l->ruleset > 0 ? landlock_enforce(l->ruleset) : landlock_scope_install();
     if (r < 0 && r != -EOPNOTSUPP && r != -ENOSYS)
         init_fail(l, r, "cannot apply Landlock scopes");
@@ -307,7 +309,8 @@ static void wipe_arguments(void)
     if (n <= 0)
         return;
     buf[n] = '\0';
-    /* proc(5): fields 48 to 51 are arg_start, arg_end, env_start, env_end; field 2 is in parentheses. */
+    /* proc(5): fields 48 to 51 are arg_start, arg_end, env_start, env_end; field 2 is in
+     * parentheses. */
     const char *p = strrchr(buf, ')');
     unsigned long v[4] = {0};
     for (int field = 2; p && field < 48; field++)
@@ -372,7 +375,8 @@ static int do_work(struct work *w, const int fds[2])
     case WORK_RENAME:
         return sys_ret(syscall(SYS_renameat2, fds[0], w->name[0], fds[1], w->name[1], w->flags));
     case WORK_LINK:
-        return sys_ret(linkat(fds[0], w->name[0], fds[1], w->name[1], (int)w->flags & AT_SYMLINK_FOLLOW));
+        return sys_ret(
+            linkat(fds[0], w->name[0], fds[1], w->name[1], (int)w->flags & AT_SYMLINK_FOLLOW));
     case WORK_MKDIR:
         return sys_ret(mkdirat(fds[0], w->name[0], (mode_t)w->flags));
     case WORK_MKNOD:

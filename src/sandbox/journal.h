@@ -26,8 +26,8 @@ int journal_open(const char *state_dir, struct journal **ret, struct error *err)
  * stands there now: the survey is out of date. *ret_dev/ino are the placeholder's. */
 int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name, dev_t *ret_dev,
                  ino_t *ret_ino, struct error *err);
-/* The same for N different names in one directory, with one write where there are spare directories.
- * On failure none of those that were missing stands. */
+/* The same for N different names in one directory, with one write where there are spare
+ * directories. On failure none of those that were missing stands. */
 struct journal_name {
     const char *name;
     dev_t dev; /* set: the placeholder's */

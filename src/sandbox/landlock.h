@@ -48,7 +48,8 @@ int landlock_prepare(const struct plan *plan, int *ret_ruleset_fd, struct error 
 /* The same, and appends what landlock_describe() would to NOTES. */
 int landlock_prepare_noted(const struct plan *plan, struct strbuf *notes, int *ret_ruleset_fd,
                            struct error *err);
-/* Lets the command use the terminal SLAVE, its own; other terminals of the user stay shut. No heap. */
+/* Lets the command use the terminal SLAVE, its own; other terminals of the user stay shut. No heap.
+ */
 int landlock_allow_terminal(int ruleset_fd, int slave);
 /* Puts the calling thread under it. no_new_privs must be set. No heap, async-signal-safe. */
 int landlock_enforce(int ruleset_fd);

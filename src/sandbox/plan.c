@@ -1,11 +1,11 @@
 /*
- * From a profile and a survey to a plan. Pure: everything the disk or the environment has to say is in
- * the input.
+ * From a profile and a survey to a plan. Pure: everything the disk or the environment has to say is
+ * in the input.
  *
  * The survey's items are walked in the order of their paths, parents first, with the state that the
- * mounts so far give to a path (nothing there, read-only, writable, masked). permissions_check() says
- * what the path should be; where the two differ a mount is added. So the plan holds no mount that
- * changes nothing, and one look at the list tells what the command sees.
+ * mounts so far give to a path (nothing there, read-only, writable, masked). permissions_check()
+ * says what the path should be; where the two differ a mount is added. So the plan holds no mount
+ * that changes nothing, and one look at the list tells what the command sees.
  */
 #include "sandbox/plan.h"
 
@@ -113,8 +113,8 @@ static void warn(struct builder *b, const char *text)
 
 /* ---- one item ---- */
 
-static void add_missing(struct builder *b, const struct survey_item *item, const struct level *under,
-                        const struct perm_entry *entry)
+static void add_missing(struct builder *b, const struct survey_item *item,
+                        const struct level *under, const struct perm_entry *entry)
 {
     /* Where nothing can be created, nothing has to be held. */
     if (under->state != STATE_WRITE || item->closed)
@@ -132,8 +132,9 @@ static void add_missing(struct builder *b, const struct survey_item *item, const
         *slash = '\0';
     }
     /* A mask needs no placeholder: who reads the name is judged anyway, and so is who makes it. */
-    bool judged = b->in->config->backend != BACKEND_LANDLOCK && b->in->config->backend != BACKEND_EXTERNAL &&
-                  (entry->keep_absent || (entry->access == ACCESS_NONE && entry->kind == ENTRY_NAMED));
+    bool judged =
+        b->in->config->backend != BACKEND_LANDLOCK && b->in->config->backend != BACKEND_EXTERNAL &&
+        (entry->keep_absent || (entry->access == ACCESS_NONE && entry->kind == ENTRY_NAMED));
     if (judged) {
         const char **name = vec_push(&b->absent);
         if (name)
@@ -152,8 +153,8 @@ static void add_missing(struct builder *b, const struct survey_item *item, const
     enter_level(b, path, STATE_READ);
 }
 
-/* A nested repository's `.git` becomes a mount of its own, as writable as it was: what is protected in
- * it could otherwise be left behind by renaming it. The tree round it can still be moved. */
+/* A nested repository's `.git` becomes a mount of its own, as writable as it was: what is protected
+ * in it could otherwise be left behind by renaming it. The tree round it can still be moved. */
 static void hold_nested(struct builder *b, const struct survey_item *item)
 {
     char *dir = path_parent(b->a, item->path);
@@ -162,7 +163,8 @@ static void hold_nested(struct builder *b, const struct survey_item *item)
         return;
     }
     struct level *under = level_of(b, dir);
-    if (under->state != STATE_WRITE || strcmp(under->path, dir) == 0 || strcmp(path_base(dir), ".git") != 0)
+    if (under->state != STATE_WRITE || strcmp(under->path, dir) == 0 ||
+        strcmp(path_base(dir), ".git") != 0)
         return;
     struct plan_mount *m = add_mount(b, MOUNT_BIND, dir);
     if (!m)
@@ -250,8 +252,8 @@ static bool may_mask_whole(const struct builder *b, const char *dir)
     if (path_is_below(b->in->cwd, dir) || path_is_below(b->in->workspace, dir))
         return false;
     for (size_t i = 0; i < p->n_entries; i++)
-        if (p->entries[i].access != ACCESS_NONE && (path_is_below(p->entries[i].path, dir) ||
-                                                    p->entries[i].glob))
+        if (p->entries[i].access != ACCESS_NONE &&
+            (path_is_below(p->entries[i].path, dir) || p->entries[i].glob))
             return false;
     return true;
 }
@@ -350,7 +352,9 @@ static const struct {
     const char *name;
     const char *paths[6];
 } device_sets[] = {
-    {"gpu", {"/dev/dri", "/dev/kfd", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-modeset"}},
+    {"gpu",
+     {"/dev/dri", "/dev/kfd", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm",
+      "/dev/nvidia-modeset"}},
     {"kvm", {"/dev/kvm"}},
     {"fuse", {"/dev/fuse"}},
     {"tun", {"/dev/net/tun"}},
@@ -381,8 +385,9 @@ static void add_devices(struct builder *b)
         if (!known && path_is_normal(list->v[i]) && path_is_below(list->v[i], "/dev")) {
             add_device(b, list->v[i]);
         } else if (!known) {
-            char *text = arena_printf(b->a, "devices: %s is neither a known set nor a path in /dev; ignored",
-                                      show(list->v[i]));
+            char *text =
+                arena_printf(b->a, "devices: %s is neither a known set nor a path in /dev; ignored",
+                             show(list->v[i]));
             if (text)
                 warn(b, text);
         }
@@ -473,10 +478,10 @@ static void build_mounts(struct builder *b)
         order[i] = &s->items[i];
     qsort(order, s->n_items, sizeof(*order), compare_items);
     *top = (struct level){.path = "/",
-                                    .state = !b->plan->root_is_host ? STATE_ABSENT
-                                             : b->plan->root_write  ? STATE_WRITE
-                                                                    : STATE_READ,
-                                    .index = SIZE_MAX};
+                          .state = !b->plan->root_is_host ? STATE_ABSENT
+                                   : b->plan->root_write  ? STATE_WRITE
+                                                          : STATE_READ,
+                          .index = SIZE_MAX};
     bool coalesce = is_short_of_mounts(s);
     const char *whole = NULL; /* masked whole, with what is below */
     size_t n_whole = 0;
@@ -501,7 +506,9 @@ static void build_mounts(struct builder *b)
         add_item(b, order[i]);
     }
     if (n_whole) {
-        char *text = arena_printf(b->a, "%zu masks are more than the kernel allows mounts: %zu directories that hold nothing else are masked whole",
+        char *text = arena_printf(b->a,
+                                  "%zu masks are more than the kernel allows mounts: %zu "
+                                  "directories that hold nothing else are masked whole",
                                   s->n_items, n_whole);
         if (text)
             warn(b, text);
@@ -525,7 +532,8 @@ static void choose_backend(struct builder *b)
     else if (b->has_link)
         p->backend_reason = "bwrap cannot mount on a symlink";
     else if (p->n_mounts > PLAN_BWRAP_MOUNTS)
-        p->backend_reason = arena_printf(b->a, "%zu mounts: bwrap is slow past %d", p->n_mounts, PLAN_BWRAP_MOUNTS);
+        p->backend_reason =
+            arena_printf(b->a, "%zu mounts: bwrap is slow past %d", p->n_mounts, PLAN_BWRAP_MOUNTS);
     else {
         p->backend = BACKEND_BWRAP;
         p->backend_reason = "a bwrap that is fit was found";
@@ -552,11 +560,12 @@ static void choose_filter(struct builder *b)
         p->filter |= FILTER_ALLOW_USERNS;
     if (b->in->log_denials)
         p->filter |= FILTER_LOG;
-    /* What the supervisor opens or renames for the command is held by mounts. Landlock has none, and
-     * needs none: what is not enumerated when it starts stays shut. */
+    /* What the supervisor opens or renames for the command is held by mounts. Landlock has none,
+     * and needs none: what is not enumerated when it starts stays shut. */
     bool mounts = p->backend == BACKEND_BUNDLED || p->backend == BACKEND_BWRAP;
     /* Where the profile leaves things out, a read can be refused too, and the log is to show it. */
-    if (mounts && (has_named_mask(p->profile) || p->n_absent || (b->in->log_denials && !p->root_is_host)))
+    if (mounts &&
+        (has_named_mask(p->profile) || p->n_absent || (b->in->log_denials && !p->root_is_host)))
         p->filter |= FILTER_WATCH_OPEN;
     if (mounts && p->n_guarded)
         p->filter |= FILTER_WATCH_RENAME;
@@ -565,7 +574,8 @@ static void choose_filter(struct builder *b)
     p->nested_userns = b->in->config->allow_nested_userns;
 }
 
-/* The empty `.git` that holds the name makes go ask git for a revision, and stop when there is none. */
+/* The empty `.git` that holds the name makes go ask git for a revision, and stop when there is
+ * none. */
 static const char *go_flags(const struct builder *b)
 {
     bool held = false;
@@ -657,7 +667,8 @@ static int build(struct builder *b, struct error *err)
     }
     if (b->failed)
         return error_set(err, b->mounts.n >= MAX_PLAN_MOUNTS ? -E2BIG : -ENOMEM,
-                         b->mounts.n >= MAX_PLAN_MOUNTS ? "the plan has more than %u mounts" : "out of memory (%u)",
+                         b->mounts.n >= MAX_PLAN_MOUNTS ? "the plan has more than %u mounts"
+                                                        : "out of memory (%u)",
                          MAX_PLAN_MOUNTS);
     if (b->mounts.n)
         qsort(b->mounts.v, b->mounts.n, sizeof(b->mounts.v[0]), compare_mounts);
@@ -665,24 +676,31 @@ static int build(struct builder *b, struct error *err)
     p->n_guarded = b->guarded.n;
     p->n_absent = b->absent.n;
     p->n_warnings = b->warnings.n;
-    p->mounts = (struct plan_mount *)(uintptr_t)settle(b, b->mounts.v, b->mounts.n, sizeof(*b->mounts.v));
-    p->guarded = (const char **)(uintptr_t)settle(b, b->guarded.v, b->guarded.n, sizeof(*b->guarded.v));
+    p->mounts =
+        (struct plan_mount *)(uintptr_t)settle(b, b->mounts.v, b->mounts.n, sizeof(*b->mounts.v));
+    p->guarded =
+        (const char **)(uintptr_t)settle(b, b->guarded.v, b->guarded.n, sizeof(*b->guarded.v));
     p->absent = (const char **)(uintptr_t)settle(b, b->absent.v, b->absent.n, sizeof(*b->absent.v));
-    p->warnings = (const char **)(uintptr_t)settle(b, b->warnings.v, b->warnings.n, sizeof(*b->warnings.v));
+    p->warnings =
+        (const char **)(uintptr_t)settle(b, b->warnings.v, b->warnings.n, sizeof(*b->warnings.v));
     if (b->failed)
         return error_set(err, -ENOMEM, "out of memory");
     choose_backend(b);
     choose_filter(b);
     /* Mounts of a nested namespace give files other paths than those that masks are judged by. */
     if (p->filter & FILTER_WATCH_OPEN && p->filter & FILTER_ALLOW_USERNS) {
-        error_set(err, -EINVAL, "allow_nested_userns cannot be held together with masks: a nested namespace shows files under other paths");
-        error_hint(err, "leave the entries with access \"none\" out, or allow_nested_userns = false");
+        error_set(err, -EINVAL,
+                  "allow_nested_userns cannot be held together with masks: a nested namespace "
+                  "shows files under other paths");
+        error_hint(err,
+                   "leave the entries with access \"none\" out, or allow_nested_userns = false");
         return -EINVAL;
     }
     return build_environment(b, err);
 }
 
-int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret, struct error *err)
+int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret,
+               struct error *err)
 {
     struct builder b = {.a = a, .in = input};
     b.plan = arena_zalloc(a, 1, sizeof(*b.plan));

@@ -1,7 +1,8 @@
 /*
- * The plan: everything a backend has to do, as data. Made by plan_build() from a resolved profile and a
- * survey of the disk; printed by --explain; carried out by bundled.c, bwrap.c or landlock.c, which make
- * no policy of their own. All paths are absolute, normalised, free of symlinks, and bytes.
+ * The plan: everything a backend has to do, as data. Made by plan_build() from a resolved profile
+ * and a survey of the disk; printed by --explain; carried out by bundled.c, bwrap.c or landlock.c,
+ * which make no policy of their own. All paths are absolute, normalised, free of symlinks, and
+ * bytes.
  */
 #ifndef BAWN_SANDBOX_PLAN_H
 #define BAWN_SANDBOX_PLAN_H
@@ -38,9 +39,10 @@ struct survey_full {
 };
 
 struct survey {
-    struct survey_item *items; /* every entry without glob, every match of every glob, gitdirs, nested */
+    struct survey_item
+        *items; /* every entry without glob, every match of every glob, gitdirs, nested */
     size_t n_items;
-    struct perm_entry *extra;  /* entries the survey found by itself: gitdir, nested repositories */
+    struct perm_entry *extra; /* entries the survey found by itself: gitdir, nested repositories */
     size_t n_extra;
     struct survey_full *full; /* in order of their paths; looked for when `room` is known */
     size_t n_full;
@@ -50,27 +52,29 @@ struct survey {
 };
 
 /* Looks at the disk. Entries' paths are resolved, globs expanded (hidden files too, symlinked
- * directories not entered, masked directories not entered), .git files followed, nested repositories
- * found. In A. */
+ * directories not entered, masked directories not entered), .git files followed, nested
+ * repositories found. In A. */
 int survey_take(struct arena *a, const struct config *config, const struct profile *profile,
                 struct survey *ret, struct error *err);
 
 /* ---- the plan ---- */
 
 enum mount_op {
-    MOUNT_BIND,    /* the host's PATH at PATH, read-only or writable, with all that is mounted below */
-    MOUNT_MASK,    /* nothing readable at PATH; is_dir tells the kind. reopened: something below is bound */
-    MOUNT_MISSING, /* PATH does not exist and must not be created: placeholder, then an empty read-only dir */
+    MOUNT_BIND, /* the host's PATH at PATH, read-only or writable, with all that is mounted below */
+    MOUNT_MASK, /* nothing readable at PATH; is_dir tells the kind. reopened: something below is
+                   bound */
+    MOUNT_MISSING, /* PATH does not exist and must not be created: placeholder, then an empty
+                      read-only dir */
     MOUNT_TMPFS,   /* a fresh writable tmpfs (private /tmp) */
     MOUNT_PROC,
     MOUNT_DEV,
-    MOUNT_DEVICE,  /* a device node (or a directory of them) of the host; skipped when missing */
+    MOUNT_DEVICE, /* a device node (or a directory of them) of the host; skipped when missing */
 };
 
 struct plan_mount {
     enum mount_op op;
     const char *path;
-    bool write;    /* MOUNT_BIND */
+    bool write; /* MOUNT_BIND */
     bool is_dir;
     bool reopened; /* MOUNT_MASK of a directory with a bind below it */
     dev_t dev;     /* as surveyed; 0,0 = not checked */
@@ -79,11 +83,11 @@ struct plan_mount {
 };
 
 enum {
-    FILTER_NETWORK_OFF = 1u << 0,  /* no way out by socket; connect goes to the supervisor */
+    FILTER_NETWORK_OFF = 1u << 0, /* no way out by socket; connect goes to the supervisor */
     FILTER_ALLOW_PTRACE = 1u << 1,
     FILTER_ALLOW_USERNS = 1u << 2,
-    FILTER_LOG = 1u << 3,          /* what is refused goes to the supervisor first (--log-denials) */
-    FILTER_WATCH_OPEN = 1u << 4,   /* opens are judged: files that come to match a glob later */
+    FILTER_LOG = 1u << 3,        /* what is refused goes to the supervisor first (--log-denials) */
+    FILTER_WATCH_OPEN = 1u << 4, /* opens are judged: files that come to match a glob later */
     FILTER_WATCH_RENAME = 1u << 5, /* renames are judged: guarded parents exist */
     FILTER_NO_NETNS = 1u << 6,     /* no network namespace (landlock): AF_INET is refused too */
     FILTER_VARIANTS = 1u << 7,
@@ -95,7 +99,7 @@ struct plan {
     const struct profile *profile; /* with what the survey found appended */
     const struct config *config;
     const char *workspace;
-    const char *cwd; /* of the command */
+    const char *cwd;        /* of the command */
     const char *bwrap_path; /* of BACKEND_BWRAP */
     const char *bwrap_why;  /* why there is none */
 
@@ -141,7 +145,8 @@ struct plan_input {
 };
 
 /* Pure. */
-int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret, struct error *err);
+int plan_build(struct arena *a, const struct plan_input *input, struct plan **ret,
+               struct error *err);
 /* --explain: words, or the JSON of spec 0.3. */
 void plan_print(const struct plan *plan, struct strbuf *out);
 void plan_json(const struct plan *plan, struct json *j);

@@ -1,5 +1,6 @@
 /*
- * The plan in words and as JSON (spec 0.3): what `--explain` prints. Reads the plan and nothing else.
+ * The plan in words and as JSON (spec 0.3): what `--explain` prints. Reads the plan and nothing
+ * else.
  */
 #include "sandbox/plan.h"
 
@@ -11,8 +12,9 @@
 static const char *backend_word(enum backend b)
 {
     static const char *const words[] = {
-        [BACKEND_AUTO] = "auto",         [BACKEND_BWRAP] = "bwrap",       [BACKEND_BUNDLED] = "bundled",
-        [BACKEND_LANDLOCK] = "landlock", [BACKEND_EXTERNAL] = "external",
+        [BACKEND_AUTO] = "auto",         [BACKEND_BWRAP] = "bwrap",
+        [BACKEND_BUNDLED] = "bundled",   [BACKEND_LANDLOCK] = "landlock",
+        [BACKEND_EXTERNAL] = "external",
     };
     return words[b];
 }
@@ -116,7 +118,8 @@ void plan_print(const struct plan *p, struct strbuf *out)
     put_list(out, "warnings", p->warnings, p->n_warnings);
 }
 
-static void json_paths(struct json *j, const struct plan *p, bool (*wanted)(const struct plan_mount *))
+static void json_paths(struct json *j, const struct plan *p,
+                       bool (*wanted)(const struct plan_mount *))
 {
     json_array(j);
     for (size_t i = 0; i < p->n_mounts; i++)
@@ -135,7 +138,8 @@ static void json_roots(struct json *j, const struct plan *p)
     json_array(j);
     for (size_t i = 0; i < p->profile->n_entries; i++) {
         const struct perm_entry *e = &p->profile->entries[i];
-        if (e->glob || e->access == ACCESS_NONE || (e->kind != ENTRY_NAMED && e->kind != ENTRY_BASE))
+        if (e->glob || e->access == ACCESS_NONE ||
+            (e->kind != ENTRY_NAMED && e->kind != ENTRY_BASE))
             continue;
         json_object(j);
         json_kv_string(j, "path", e->path);

@@ -588,7 +588,8 @@ bool probe_bwrap(const struct bwrap_request *q, struct bwrap_probe *ret)
         /* An empty or relative element means the working directory. */
         if (!dir || dir[0] != '/' || !look_at(&s, dir, &found))
             continue;
-        /* One that could be fit, were there a directory to try it in, comes before one that is not. */
+        /* One that could be fit, were there a directory to try it in, comes before one that is not.
+         */
         bool untried = found.state == BWRAP_UNTRIED && !q->state_dir && ret->state != BWRAP_UNTRIED;
         if (ret->state == BWRAP_MISSING || found.state == BWRAP_FIT || untried)
             *ret = found;

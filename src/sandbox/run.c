@@ -1,9 +1,10 @@
 /*
- * The outer process: starts the sandbox through a backend, then supervises until the command has ended.
+ * The outer process: starts the sandbox through a backend, then supervises until the command has
+ * ended.
  *
- * States: set-up (until MESSAGE_STARTED; a failure here is status 125), running, ending (the command is
- * dead or a deadline has passed; everything else is being killed). Signals arrive through a signalfd:
- * nothing runs in signal context but terminal_restore() on the fatal ones.
+ * States: set-up (until MESSAGE_STARTED; a failure here is status 125), running, ending (the
+ * command is dead or a deadline has passed; everything else is being killed). Signals arrive
+ * through a signalfd: nothing runs in signal context but terminal_restore() on the fatal ones.
  */
 #include "sandbox/backend.h"
 
@@ -42,8 +43,8 @@ struct run {
     unsigned interrupts;
     bool ended, timed_out, killed;
     bool alone; /* when it ended, nothing else was running */
-    int status;     /* what bawn exits with, once ended */
-    int signal;     /* that ended the command, or 0 */
+    int status; /* what bawn exits with, once ended */
+    int signal; /* that ended the command, or 0 */
     uint64_t maxrss_kib;
 };
 
@@ -66,8 +67,11 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
         return error_errno(err, -errno, "--pass-fd %d", fd);
     }
     if (S_ISDIR(st.st_mode) && fd < 3) {
-        error_set(err, -EISDIR, "descriptor %d is a directory: it would open the host's files to the command", fd);
-        error_hint(err, "redirect it from or to a file, or pass it on purpose with --pass-fd under another number");
+        error_set(err, -EISDIR,
+                  "descriptor %d is a directory: it would open the host's files to the command",
+                  fd);
+        error_hint(err, "redirect it from or to a file, or pass it on purpose with --pass-fd under "
+                        "another number");
         return -EISDIR;
     }
     if (!S_ISSOCK(st.st_mode) || !(plan->filter & FILTER_NETWORK_OFF))
@@ -87,9 +91,15 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
     bool settled = listening || getpeername(fd, (struct sockaddr *)&peer, &n) == 0;
     if (domain == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET) && settled)
         return 0;
-    error_set(err, -EPERM, "descriptor %d is a %s socket of the host: with the network off the command could send through it to any address", fd,
-              domain != AF_UNIX ? "network" : type == SOCK_DGRAM ? "Unix datagram" : "Unix, unconnected");
-    error_hint(err, "put a pipe in between, or turn the network on: -c sandbox_workspace_write.network_access=true");
+    error_set(err, -EPERM,
+              "descriptor %d is a %s socket of the host: with the network off the command could "
+              "send through it to any address",
+              fd,
+              domain != AF_UNIX    ? "network"
+              : type == SOCK_DGRAM ? "Unix datagram"
+                                   : "Unix, unconnected");
+    error_hint(err, "put a pipe in between, or turn the network on: -c "
+                    "sandbox_workspace_write.network_access=true");
     return -EPERM;
 }
 
@@ -215,7 +225,8 @@ static int receive(struct run *r, struct message *m, int *ret_diag, int *ret_pty
     static const unsigned bits[3] = {MESSAGE_HAS_DIAG, MESSAGE_HAS_PTY, MESSAGE_HAS_LISTENER};
     size_t nfds = 0, used = 0;
     ssize_t n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
-    /* Init went without reading all it was sent: the socket says so once, before what it had said. */
+    /* Init went without reading all it was sent: the socket says so once, before what it had said.
+     */
     if (n == -ECONNRESET)
         n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
     if (n != sizeof(*m)) {
@@ -240,7 +251,7 @@ static int exec_failure(struct run *r, const struct message *m)
     (void)r;
     int status = m->code == -ENOENT || m->code == -ENOTDIR ? 127 : 126;
     const char *why = m->code == -ENOENT || m->code == -ENOTDIR ? "command not found"
-                      : m->code == -EACCES ? "not executable in the sandbox"
+                      : m->code == -EACCES                      ? "not executable in the sandbox"
                       : m->code == -ENOEXEC ? "not a program, or its interpreter is missing"
                                             : strerror(-m->code);
     char line[1024];
@@ -421,10 +432,11 @@ static void deadlines(struct run *r)
 static void serve(struct run *r)
 {
     enum { SIGNALS, CONTROL, PID, LISTENER, TERMINAL };
-    struct pollfd p[TERMINAL + 3] = {{.fd = r->sigfd, .events = POLLIN},
-                                     {.fd = r->l.control[0], .events = POLLIN},
-                                     {.fd = r->pidfd, .events = POLLIN},
-                                     {.fd = r->supervisor ? supervisor_fd(r->supervisor) : -1, .events = POLLIN}};
+    struct pollfd p[TERMINAL + 3] = {
+        {.fd = r->sigfd, .events = POLLIN},
+        {.fd = r->l.control[0], .events = POLLIN},
+        {.fd = r->pidfd, .events = POLLIN},
+        {.fd = r->supervisor ? supervisor_fd(r->supervisor) : -1, .events = POLLIN}};
     int nterm = r->terminal ? terminal_poll(r->terminal, p + TERMINAL) : 0;
     if (poll(p, (nfds_t)(TERMINAL + nterm), timeout_of(r)) < 0 && errno != EINTR) {
         kill_all(r);
@@ -454,7 +466,8 @@ static void serve(struct run *r)
             fd_close(none[i]);
     }
     if (p[PID].revents && !r->ended) {
-        /* Init is gone without a word: killed, by us or by somebody else. A last message may wait. */
+        /* Init is gone without a word: killed, by us or by somebody else. A last message may wait.
+         */
         struct message m;
         int none[3] = {-1, -1, -1};
         (void)fd_set_nonblock(r->l.control[0], true);
@@ -473,7 +486,7 @@ static void serve(struct run *r)
 
 static void block_signals(struct run *r, sigset_t *ret_watched)
 {
-    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP,
+    static const int watched[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGWINCH, SIGTSTP,
                                   SIGCONT, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD};
     sigset_t set;
     sigemptyset(&set);
@@ -496,7 +509,8 @@ static void finish(struct run *r)
     r->l.control[0] = -1;
     fd_close(r->l.work[0]);
     r->l.work[0] = -1;
-    /* A placeholder goes only when nothing is left that could take its name; else after the wait. */
+    /* A placeholder goes only when nothing is left that could take its name; else after the wait.
+     */
     if (r->l.journal && r->alone)
         journal_close(steal_ptr(&r->l.journal));
     if (r->pid > 0)
@@ -621,7 +635,7 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     status_exited(&r);
     finish(&r);
     if (s) {
-        const char *limit = r.timed_out             ? "wall_seconds"
+        const char *limit = r.timed_out           ? "wall_seconds"
                             : r.signal == SIGXCPU ? "cpu_seconds"
                             : r.signal == SIGXFSZ ? "file_size"
                                                   : NULL;

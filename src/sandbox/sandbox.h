@@ -7,18 +7,18 @@
 #include "sandbox/plan.h"
 
 struct run_options {
-    char *const *argv;     /* NULL-terminated */
-    const int *pass_fds;   /* kept open in the command */
+    char *const *argv;   /* NULL-terminated */
+    const int *pass_fds; /* kept open in the command */
     size_t n_pass_fds;
-    int status_fd;         /* -1 = none */
+    int status_fd; /* -1 = none */
     bool log_denials;
-    bool json;             /* the denial summary as JSON */
+    bool json; /* the denial summary as JSON */
     bool quiet;
     const char *state_dir; /* where journals are kept; NULL: nothing may have to be created */
 };
 
-/* Confines and runs; *ret_status is what bawn exits with (spec 0.2). A negative return means that the
- * sandbox could not be set up (the caller exits 125). */
+/* Confines and runs; *ret_status is what bawn exits with (spec 0.2). A negative return means that
+ * the sandbox could not be set up (the caller exits 125). */
 int sandbox_run(const struct plan *plan, const struct run_options *options, int *ret_status,
                 struct error *err);
 

@@ -1,8 +1,8 @@
 /*
  * The supervisor: answers the notifications of the command's system-call filter from outside the
- * sandbox. It never lets a call through on the strength of memory that the command can still change:
- * what it allows it either performs itself on descriptors it has checked, or lets continue only where
- * the kernel enforces the answer anyway.
+ * sandbox. It never lets a call through on the strength of memory that the command can still
+ * change: what it allows it either performs itself on descriptors it has checked, or lets continue
+ * only where the kernel enforces the answer anyway.
  */
 #ifndef BAWN_SANDBOX_SUPERVISE_H
 #define BAWN_SANDBOX_SUPERVISE_H

@@ -136,8 +136,8 @@ static bool is_placeholder(const struct resolver *r, int dirfd, const struct sta
 static bool is_closed(int dirfd)
 {
     struct stat st;
-    return syscall(UAPI_SYS_faccessat2, dirfd, "", W_OK, AT_EMPTY_PATH) < 0 && fstat(dirfd, &st) == 0 &&
-           st.st_uid != geteuid();
+    return syscall(UAPI_SYS_faccessat2, dirfd, "", W_OK, AT_EMPTY_PATH) < 0 &&
+           fstat(dirfd, &st) == 0 && st.st_uid != geteuid();
 }
 
 /* Is the directory DIRFD (its path is PATH) itself a placeholder? */

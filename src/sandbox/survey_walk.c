@@ -87,7 +87,7 @@ struct frame {
     size_t path_n;           /* of the directory's path */
     size_t first, next, end; /* its children in `children` */
     size_t depth;
-    size_t lo, hi; /* the specials below it */
+    size_t lo, hi;           /* the specials below it */
     uint64_t names, matched; /* in it */
 };
 
@@ -250,8 +250,8 @@ static int put_child(struct walker *k, struct glob_node *node, const char *name,
 
 /* The rest of what is to be done about a name that is a directory or that matches. k->path is to be
  * completed with it. */
-static int take_name(struct walker *k, struct frame *f, struct glob_node *node,
-                     const char *name, size_t n, bool is_dir, ptrdiff_t pattern, struct error *err)
+static int take_name(struct walker *k, struct frame *f, struct glob_node *node, const char *name,
+                     size_t n, bool is_dir, ptrdiff_t pattern, struct error *err)
 {
     struct glob_node *next = NULL;
     if (is_dir) {
@@ -302,8 +302,8 @@ static bool is_dot(const char *name)
     return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-static int read_entries(struct walker *k, struct frame *f, struct glob_node *node,
-                        size_t bytes, struct error *err)
+static int read_entries(struct walker *k, struct frame *f, struct glob_node *node, size_t bytes,
+                        struct error *err)
 {
     const unsigned dt_dir = S_IFDIR >> 12;
     for (size_t at = 0; at < bytes;) {

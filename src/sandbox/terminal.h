@@ -1,7 +1,7 @@
 /*
- * The terminal between a person and a command in the sandbox. The command gets a pseudo-terminal of its
- * own (made from the sandbox's devpts), so TIOCSTI and TIOCLINUX on it reach nothing; bytes, window
- * size and job control are carried across.
+ * The terminal between a person and a command in the sandbox. The command gets a pseudo-terminal of
+ * its own (made from the sandbox's devpts), so TIOCSTI and TIOCLINUX on it reach nothing; bytes,
+ * window size and job control are carried across.
  *
  * States: cooked (the person's terminal is as it was) and raw (while the command runs in front).
  * terminal_restore() is async-signal-safe and brings back cooked from any state.
@@ -16,10 +16,10 @@
 
 struct terminal;
 
-/* Takes over: TTY is the person's terminal (bawn's stdin), MASTER the pseudo-terminal's master (owned
- * from now on, also on failure). Copies settings and size to the pseudo-terminal, makes TTY raw when the caller is
- * its foreground process group (otherwise on the first terminal_resume() or terminal_timeout() that
- * finds it so). One terminal a process: a second start is -EBUSY. */
+/* Takes over: TTY is the person's terminal (bawn's stdin), MASTER the pseudo-terminal's master
+ * (owned from now on, also on failure). Copies settings and size to the pseudo-terminal, makes TTY
+ * raw when the caller is its foreground process group (otherwise on the first terminal_resume() or
+ * terminal_timeout() that finds it so). One terminal a process: a second start is -EBUSY. */
 int terminal_start(int tty, int master, struct terminal **ret, struct error *err);
 /* Fills up to 3 pollfds; returns how many. */
 int terminal_poll(struct terminal *t, struct pollfd fds[3]);
@@ -32,8 +32,8 @@ void terminal_resize(struct terminal *t); /* on SIGWINCH */
 /* The command was stopped (^Z): the person's terminal is given back; and taken again on SIGCONT. */
 void terminal_suspend(struct terminal *t);
 void terminal_resume(struct terminal *t);
-/* The person's terminal is gone. The command's was hung up with it (it got SIGHUP, reads end, writes
- * fail), nothing is relayed any more, terminal_poll() returns 0. */
+/* The person's terminal is gone. The command's was hung up with it (it got SIGHUP, reads end,
+ * writes fail), nothing is relayed any more, terminal_poll() returns 0. */
 bool terminal_hung_up(const struct terminal *t);
 /* Drains what the command still wrote (until end or HUP), restores, frees. NULL is fine. */
 void terminal_finish(struct terminal *t);

@@ -1,7 +1,7 @@
 /*
  * unix_diag: a dump of the namespace's Unix sockets with the file each is bound to (sock_diag(7),
- * linux/unix_diag.h). The dump gives the low 32 bits of the inode number and the device of the super
- * block; the latter may differ from st_dev (btrfs subvolumes), then mountinfo tells it.
+ * linux/unix_diag.h). The dump gives the low 32 bits of the inode number and the device of the
+ * super block; the latter may differ from st_dev (btrfs subvolumes), then mountinfo tells it.
  */
 #include "sandbox/unixsock.h"
 
@@ -31,8 +31,8 @@ static uint32_t kernel_dev(unsigned major_no, unsigned minor_no)
     return (uint32_t)major_no << 20 | minor_no;
 }
 
-/* The super block's device of the mount FILE is on, from FD's fdinfo and mountinfo. The mount may be of
- * the sandbox's namespace only; then it is not found and the answer stays "not inside". */
+/* The super block's device of the mount FILE is on, from FD's fdinfo and mountinfo. The mount may
+ * be of the sandbox's namespace only; then it is not found and the answer stays "not inside". */
 static int mount_device(int file, uint32_t *ret)
 {
     int64_t mount = sys_mount_id(file);
@@ -64,9 +64,7 @@ static int request(int diag)
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
                    .nlmsg_seq = 1},
-        .body = {.sdiag_family = AF_UNIX,
-                 .udiag_states = ~0u,
-                 .udiag_show = UDIAG_SHOW_VFS},
+        .body = {.sdiag_family = AF_UNIX, .udiag_states = ~0u, .udiag_show = UDIAG_SHOW_VFS},
     };
     return send(diag, &req, sizeof(req), MSG_NOSIGNAL) == (ssize_t)sizeof(req) ? 0 : -errno;
 }
@@ -142,7 +140,8 @@ static int search(int diag, uint32_t ino, uint32_t dev, uint32_t *ret_socket)
     int r = request(diag);
     if (r < 0)
         return r;
-    /* The whole dump is read even after a hit: what stays in the queue would answer the next one. */
+    /* The whole dump is read even after a hit: what stays in the queue would answer the next one.
+     */
     while (!h.done) {
         char buf[32768];
         ssize_t n = recv(diag, buf, sizeof(buf), 0);

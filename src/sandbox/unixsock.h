@@ -1,7 +1,7 @@
 /*
- * Is this socket file bound inside the sandbox? Asked of the kernel (unix_diag) in the sandbox's own
- * network namespace: a Unix socket belongs to the namespace it was made in, whatever path it is bound
- * to, so a socket of the host is never in the answer.
+ * Is this socket file bound inside the sandbox? Asked of the kernel (unix_diag) in the sandbox's
+ * own network namespace: a Unix socket belongs to the namespace it was made in, whatever path it is
+ * bound to, so a socket of the host is never in the answer.
  */
 #ifndef BAWN_SANDBOX_UNIXSOCK_H
 #define BAWN_SANDBOX_UNIXSOCK_H
@@ -13,8 +13,9 @@
  * socket file. 1, 0, or a negative errno. */
 int unixsock_is_inside(int diag, int file);
 
-/* The same where there is no such namespace (DIAG is of the host's): is the socket bound to FILE held by
- * TOP or a process below it? Looked up in the descriptor tables; who cannot be looked at holds nothing. */
+/* The same where there is no such namespace (DIAG is of the host's): is the socket bound to FILE
+ * held by TOP or a process below it? Looked up in the descriptor tables; who cannot be looked at
+ * holds nothing. */
 int unixsock_is_held_below(int diag, int file, pid_t top);
 
 #endif

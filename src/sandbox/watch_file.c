@@ -361,8 +361,8 @@ static void open_new(struct watch *w, struct target *t, const struct resolved *w
     watch_hand_over(w, t, fd, req->flags, ret);
 }
 
-/* The path as it was written, with "." and ".." taken out of the text. A name that is masked stays so
- * when somebody outside has put a link in its place meanwhile. */
+/* The path as it was written, with "." and ".." taken out of the text. A name that is masked stays
+ * so when somebody outside has put a link in its place meanwhile. */
 static bool names_masked(const struct watch *w, const struct target *t, int dirfd, const char *path)
 {
     char abs[PATH_MAX], flat[PATH_MAX];
@@ -414,9 +414,9 @@ static void watched_open(struct watch *w, struct target *t, int dirfd, const cha
     } else if (exists(&where) && where.code < 0) {
         /* No path, so no judgement: deeper than a path can be long. */
         ret->error = where.code;
-    } else if (where.path[0] &&
-               (is_masked(w, where.path) || names_masked(w, t, dirfd, path) || (wanted_by_open(req->flags) == ACCESS_WRITE &&
-                                             is_kept_absent(w->l->plan, where.path)))) {
+    } else if (where.path[0] && (is_masked(w, where.path) || names_masked(w, t, dirfd, path) ||
+                                 (wanted_by_open(req->flags) == ACCESS_WRITE &&
+                                  is_kept_absent(w->l->plan, where.path)))) {
         judge(w, t, &where, wanted_by_open(req->flags));
     } else if (req->resolve) {
         /* Scoped look-ups are few; what they ask for cannot be repeated on a descriptor. Refused

@@ -187,8 +187,10 @@ static void describe_files(struct reference *r)
                  SCMP_CMP64(opens[i].arg, SCMP_CMP_MASKED_EQ, O_PATH | writing[w], writing[w]));
     }
     if (watch || r->log) {
-        own_all(r, (const char *const[]){"creat", "openat2", "link", "linkat", "mkdir", "mkdirat",
-                                         "mknod", "mknodat", "symlink", "symlinkat", NULL}, BY_NOTIFY);
+        own_all(r,
+                (const char *const[]){"creat", "openat2", "link", "linkat", "mkdir", "mkdirat",
+                                      "mknod", "mknodat", "symlink", "symlinkat", NULL},
+                BY_NOTIFY);
     }
     if (watch || renames || r->log)
         own_all(r, (const char *const[]){"rename", "renameat", "renameat2", NULL}, BY_NOTIFY);
