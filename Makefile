@@ -41,8 +41,8 @@ check:
 
 bench:
 	@tools/packages tests/packages-build.txt tests/bench/packages.txt
-	@$(MAKE) --no-print-directory all
-	@tests/bench/run
+	@$(MAKE) --no-print-directory all release
+	@BAWN=build-release/bawn tests/bench/run
 
 fuzz:
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tools/fuzz $(PART)
@@ -51,6 +51,8 @@ install: all
 	@[ "$$(cat $(BUILD)/prefix)" = '$(prefix)' ] || { meson configure $(BUILD) -Dprefix='$(prefix)' >/dev/null && \
 	    ninja --quiet -C $(BUILD) && echo '$(prefix)' >$(BUILD)/prefix; }
 	@DESTDIR='$(DESTDIR)' meson install --quiet --no-rebuild -C $(BUILD)
+	@! command -v musl-gcc >/dev/null || { $(MAKE) --no-print-directory release >/dev/null && \
+	    install -m 755 build-release/bawn '$(DESTDIR)$(prefix)/bin/bawn'; }
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 release:

@@ -90,24 +90,9 @@ static bool is_fit(const struct spares *s, const struct stat *st)
            st->st_gid == getegid() && (st->st_mode & 07000) == 0;
 }
 
-bool spares_next(struct spares *s, const char **ret, struct stat *ret_st)
+static int open_dir(int dirfd, const char *name)
 {
-    while (s->next < s->n) {
-        const char *name = s->names[s->next++];
-        if (fstatat(s->fd, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0 && is_fit(s, ret_st)) {
-            *ret = name;
-            return true;
-        }
-    }
-    return false;
-}
-
-int spares_place(struct spares *s, const char *spare, int dirfd, const char *name)
-{
-    int r = move(s->fd, spare, dirfd, name);
-    if (r == 0)
-        s->kept -= s->kept > 0;
-    return r;
+    return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 /* FD is a directory that was opened by us and not read yet, or is read anew. */
@@ -129,6 +114,27 @@ static bool is_empty(int fd)
     return true;
 }
 
+bool spares_next(struct spares *s, const char **ret, struct stat *ret_st)
+{
+    while (s->next < s->n) {
+        const char *name = s->names[s->next++];
+        _cleanup_fd_ int fd = open_dir(s->fd, name);
+        if (fd >= 0 && fstat(fd, ret_st) == 0 && is_fit(s, ret_st) && is_empty(fd)) {
+            *ret = name;
+            return true;
+        }
+    }
+    return false;
+}
+
+int spares_place(struct spares *s, const char *spare, int dirfd, const char *name)
+{
+    int r = move(s->fd, spare, dirfd, name);
+    if (r == 0)
+        s->kept -= s->kept > 0;
+    return r;
+}
+
 int spares_put_back(struct spares *s, int dirfd, const char *name, dev_t dev, ino_t ino)
 {
     char spare[SPARES_NAME_BYTES];
@@ -136,8 +142,7 @@ int spares_put_back(struct spares *s, int dirfd, const char *name, dev_t dev, in
     uint64_t v;
     if (s->fd < 0 || s->kept >= SPARES_MAX || dev != s->dev)
         return 0;
-    _cleanup_fd_ int fd =
-        openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    _cleanup_fd_ int fd = open_dir(dirfd, name);
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != dev || st.st_ino != ino || !is_fit(s, &st) ||
         !is_empty(fd) || getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
         return 0;

@@ -294,6 +294,137 @@ static void test_is_placeholder(void **unused)
     drop_scratch(&s);
 }
 
+/* ---- spare directories ---- */
+
+static ino_t held_inode(const struct scratch *s, const char *name)
+{
+    struct stat st;
+    assert_return_code(fstatat(s->fd, name, &st, AT_SYMLINK_NOFOLLOW), errno);
+    return st.st_ino;
+}
+
+static void test_spares_come_back(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    char spare[128];
+    make_scratch(&s);
+    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    ino_t first = held_inode(&s, ".git");
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(spare), 1);
+
+    /* Taken for another name, with one more that has to be made. */
+    j = open_ok(&s);
+    struct journal_name names[] = {{.name = ".codex"}, {.name = ".aws"}};
+    assert_int_equal(journal_hold_all(j, s.fd, s.work, names, 2, NULL), 0);
+    assert_int_equal(held_inode(&s, ".codex"), first);
+    assert_int_equal(names[0].ino, first);
+    assert_int_equal(held_inode(&s, ".aws"), names[1].ino);
+    assert_int_equal(count_in(s.work), 2);
+    assert_int_equal(count_in(spare), 0);
+    struct stat up;
+    assert_return_code(fstat(s.fd, &up), errno);
+    assert_true(journal_is_placeholder(s.state, up.st_dev, up.st_ino, ".codex", names[0].dev,
+                                       names[0].ino));
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(spare), 2);
+    drop_scratch(&s);
+}
+
+/* A run that took a spare and was killed: the next start finds it by the journal. */
+static void test_spares_of_the_dead(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {".git", ".codex", NULL};
+    struct scratch s;
+    make_scratch(&s);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    journal_close(j);
+    leave_dead(&s, names);
+    assert_int_equal(count_in(s.work), 2);
+    journal_close(open_ok(&s));
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(s.placeholders), 0);
+    drop_scratch(&s);
+}
+
+static void test_unfit_spares_stay(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    char spare[128], path[192];
+    make_scratch(&s);
+    journal_close(open_ok(&s));
+    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
+    assert_return_code(mkdir(spare, 0700), errno);
+    static const char *const unfit[] = {"0000000000000001", "0000000000000002", "not-a-spare"};
+    for (size_t i = 0; i < ARRAY_LEN(unfit); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", spare, unfit[i]);
+        assert_return_code(mkdir(path, 0755), errno);
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s", spare, unfit[0]);
+    assert_return_code(chmod(path, 01755), errno);
+    (void)snprintf(path, sizeof(path), "%s/%s/file", spare, unfit[1]);
+    fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    (void)snprintf(path, sizeof(path), "%s/0000000000000003", spare);
+    assert_return_code(symlink(s.work, path), errno);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    assert_int_equal(count_in(spare), 4);
+    assert_true(stands(&s, ".git"));
+    /* Filled meanwhile: it stays, with what is in it. */
+    assert_int_equal(hold(j, &s, ".aws"), 0);
+    fd_close(openat(s.fd, ".aws/config", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    journal_close(j);
+    assert_false(stands(&s, ".git"));
+    assert_true(stands(&s, ".aws/config"));
+    drop_scratch(&s);
+}
+
+static void test_spares_that_others_can_write_are_not_used(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    char spare[128];
+    make_scratch(&s);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    journal_close(j);
+    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
+    assert_return_code(chmod(spare, 0777), errno);
+    j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    assert_int_equal(count_in(spare), 1);
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(spare), 1);
+    drop_scratch(&s);
+}
+
+/* One of many that cannot be held: none of those that were missing stands. */
+static void test_all_or_none(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    struct error err = {0};
+    make_scratch(&s);
+    assert_return_code(mkdirat(s.fd, ".git", 0755), errno);
+    struct journal *j = open_ok(&s);
+    struct journal_name names[] = {{.name = ".aws"}, {.name = ".git"}, {.name = ".codex"}};
+    assert_int_equal(journal_hold_all(j, s.fd, s.work, names, 3, &err), -EEXIST);
+    assert_non_null(strstr(err.message, ".git"));
+    assert_int_equal(count_in(s.work), 1);
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 1);
+    drop_scratch(&s);
+}
+
 /* ---- crashes, and what others did meanwhile ---- */
 
 static const char *const git_only[] = {".git", NULL};
@@ -738,6 +869,11 @@ int main(void)
         cmocka_unit_test(test_foreign_journal_is_not_followed),
         cmocka_unit_test(test_unwritable_directory),
         cmocka_unit_test(test_forty_at_once),
+        cmocka_unit_test(test_spares_come_back),
+        cmocka_unit_test(test_spares_of_the_dead),
+        cmocka_unit_test(test_unfit_spares_stay),
+        cmocka_unit_test(test_spares_that_others_can_write_are_not_used),
+        cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_killed_at_any_instant),
         cmocka_unit_test(test_text),
     };

@@ -679,6 +679,69 @@ static void naive(struct world *w, const char *path, struct expectation *e)
     (void)closedir(d);
 }
 
+/* Directories in which everything matches are told of where many mounts are needed. */
+static void test_full_directories(void **unused)
+{
+    (void)unused;
+    struct world w;
+    char name[64];
+    make_world(&w);
+    workspace(&w);
+    glob(&w, "ws", "**/*.env");
+    for (unsigned i = 0; i < SURVEY_MANY_MOUNTS; i++) {
+        (void)snprintf(name, sizeof(name), "ws/many/%u.env", i);
+        put(&w, name, "");
+    }
+    put(&w, "ws/two/a.env", "");
+    put(&w, "ws/two/b.env/inner", "");
+    put(&w, "ws/one/a.env", "");
+    put(&w, "ws/mixed/a.env", "");
+    put(&w, "ws/mixed/b.txt", "");
+    put(&w, "ws/deeper/a.env", "");
+    put(&w, "ws/deeper/b.env", "");
+    put(&w, "ws/deeper/below/c.env", "");
+    look_ok(&w);
+    assert_true(w.s.room > 0);
+    assert_int_equal(w.s.n_full, 2);
+    assert_string_equal(w.s.full[0].path, at(&w, "ws/many"));
+    assert_string_equal(w.s.full[1].path, at(&w, "ws/two"));
+    struct stat st;
+    assert_return_code(stat(w.s.full[1].path, &st), errno);
+    assert_true(w.s.full[1].dev == st.st_dev && w.s.full[1].ino == st.st_ino);
+
+    /* With room for all, each is masked by itself; without, those directories are, whole. */
+    for (int tight = 0; tight < 2; tight++) {
+        static const char *const environment[] = {NULL};
+        struct plan *plan;
+        w.s.room = tight ? SURVEY_MANY_MOUNTS : 100000;
+        w.config.backend = BACKEND_BUNDLED;
+        w.profile.full_read = true;
+        struct plan_input in = {.config = &w.config,
+                                .profile = &w.profile,
+                                .survey = &w.s,
+                                .workspace = at(&w, "ws"),
+                                .cwd = at(&w, "ws"),
+                                .environ = environment};
+        assert_int_equal(plan_build(&w.a, &in, &plan, &w.err), 0);
+        size_t masks = 0, whole = 0;
+        for (size_t i = 0; i < plan->n_mounts; i++) {
+            masks += plan->mounts[i].op == MOUNT_MASK;
+            whole += plan->mounts[i].op == MOUNT_MASK && plan->mounts[i].is_dir &&
+                     (str_eq(plan->mounts[i].path, w.s.full[0].path) ||
+                      str_eq(plan->mounts[i].path, w.s.full[1].path));
+        }
+        assert_int_equal(whole, tight ? 2 : 0);
+        assert_int_equal(masks, tight ? 2 + 5 : SURVEY_MANY_MOUNTS + 2 + 5);
+        assert_int_equal(plan->n_warnings, tight ? 1 : 0);
+        /* What an entry opens below keeps the directory from being masked whole. */
+        in.cwd = at(&w, "ws/two");
+        assert_int_equal(plan_build(&w.a, &in, &plan, &w.err), 0);
+        for (size_t i = 0; i < plan->n_mounts; i++)
+            assert_string_not_equal(plan->mounts[i].path, w.s.full[1].path);
+    }
+    drop_world(&w);
+}
+
 static int compare_strings(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -1049,6 +1112,7 @@ int main(void)
         cmocka_unit_test(test_glob_depth),
         cmocka_unit_test(test_glob_base_through_link),
         cmocka_unit_test(test_too_deep),
+        cmocka_unit_test(test_full_directories),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_helpers),
         cmocka_unit_test(test_gitfile_text),

@@ -38,7 +38,7 @@ ATTEMPTS = [
       leak=True),
     A("nested-under-bind", "{esc} under-bind {o} secret {w}/m", before=place, mode=None,
       config="allow_nested_userns = true\n" + EXACT, leak=True),
-    A("nested-uncover", "{esc} uncover {o}/secret", mode=None,
+    A("nested-uncover", "{esc} uncover {o}/secret", mode=None, refusal=True,
       config="allow_nested_userns = true\n" + EXACT, leak=True),
     A("nested-pidns-proc", "{esc} proc-mount {w}/m $(cut -d' ' -f1 {w}/victim)",
       before=private(place, lambda s: s.victim()), opts=NESTED, **ROOT),
