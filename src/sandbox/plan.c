@@ -327,6 +327,22 @@ static void guard_parents(struct builder *b, const char *path)
     }
 }
 
+/* The item's path up to its first component that does not exist: nobody renames what is not there. */
+static const char *existing_end(struct builder *b, const struct survey_item *item)
+{
+    if (item->missing <= 1)
+        return item->path;
+    char *path = arena_strdup(b->a, item->path);
+    for (unsigned i = 1; path && i < item->missing; i++) {
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path)
+            break;
+        *slash = '\0';
+    }
+    b->failed = b->failed || !path;
+    return path;
+}
+
 static void guard(struct builder *b)
 {
     const struct survey *s = b->in->survey;
@@ -334,7 +350,9 @@ static void guard(struct builder *b)
         const struct perm_entry *e = s->items[i].entry;
         if (!e || e->glob || e->kind == ENTRY_NESTED || e->kind == ENTRY_BASE)
             continue;
-        guard_parents(b, s->items[i].path);
+        const char *path = existing_end(b, &s->items[i]);
+        if (path)
+            guard_parents(b, path);
     }
     if (b->guarded.n == 0)
         return;
