@@ -8,6 +8,7 @@
 
 #include "base/macros.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static inline bool bytes_is(struct bytes a, const char *s)
 }
 static inline bool str_eq(const char *a, const char *b)
 {
+    assert(a && b);
     return strcmp(a, b) == 0;
 }
 static inline bool str_starts(const char *s, const char *prefix)

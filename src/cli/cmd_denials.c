@@ -48,7 +48,7 @@ static int read_tail(const char *dir, struct strbuf *out, struct error *err)
     }
     if (strbuf_failed(out))
         return error_errno(err, -ENOMEM, "cannot read %s/%s", show(dir), DENIALS_FILE);
-    if (cut) {
+    if (cut && out->p) {
         const char *nl = memchr(out->p, '\n', out->n);
         size_t skip = nl ? (size_t)(nl - out->p) + 1 : out->n;
         memmove(out->p, out->p + skip, out->n - skip + 1);

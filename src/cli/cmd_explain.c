@@ -14,6 +14,7 @@
 #include "cli/print.h"
 #include "cli/setup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -176,6 +177,7 @@ static void put_text(struct strbuf *out, const struct answer *a)
 {
     static const char *const words[] = {
         [ACCESS_NONE] = "no access", [ACCESS_READ] = "read", [ACCESS_WRITE] = "read and write"};
+    assert(a->path);
     strbuf_put_printable(out, a->path, strlen(a->path));
     if (!str_eq(a->path, a->resolved)) {
         strbuf_puts(out, " -> ");

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -159,7 +160,7 @@ static int push_word(struct options *o, struct word_list *list, const char *word
 static bool parse_number(const char *s, unsigned long max, unsigned long *ret)
 {
     unsigned long v = 0;
-    if (!*s)
+    if (!s || !*s)
         return false;
     for (; *s; s++) {
         if (*s < '0' || *s > '9')
@@ -214,6 +215,7 @@ static int bad_word(const struct option *o, const char *shown, const char *value
 static bool is_feature_name(const char *s)
 {
     size_t n = 0;
+    assert(s);
     for (; s[n]; n++)
         if (!((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= '0' && s[n] <= '9') || s[n] == '_' ||
               s[n] == '-'))
@@ -246,9 +248,13 @@ static int store(struct options *o, const struct option *opt, const char *shown,
         if (!opt->words[i])
             return bad_word(opt, shown, value, err);
     }
+    if (opt->kind == OPTION_FLAG) {
+        *(bool *)field = true;
+        return 0;
+    }
+    assert(value); /* every other kind takes one, and was given it */
     switch (opt->kind) {
     case OPTION_FLAG:
-        *(bool *)field = true;
         return 0;
     case OPTION_WORD:
         if (!*value)

@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "config/keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -371,6 +372,7 @@ static int load_user(struct loader *l)
 
 static struct bytes trim(struct bytes s)
 {
+    assert(s.p || s.n == 0);
     while (s.n && (*s.p == ' ' || *s.p == '\t'))
         s.p++, s.n--;
     while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))

@@ -38,6 +38,7 @@
 #include "sandbox/journal_text.h"
 #include "sandbox/spares.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -701,6 +702,7 @@ int journal_hold_all(struct journal *j, int dirfd, const char *dir, struct journ
     int r = file_for(j, dirfd, dir, &f, err);
     if (r < 0)
         return r;
+    assert(f);
     r = lock_changes(f->fd, F_WRLCK);
     if (r == 0) {
         r = hold_locked(j, f, dir, names, n, &at);

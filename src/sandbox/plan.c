@@ -327,7 +327,8 @@ static void guard_parents(struct builder *b, const char *path)
     }
 }
 
-/* The item's path up to its first component that does not exist: nobody renames what is not there. */
+/* The item's path up to its first component that does not exist: nobody renames what is not there.
+ */
 static const char *existing_end(struct builder *b, const struct survey_item *item)
 {
     if (item->missing <= 1)

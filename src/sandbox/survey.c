@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/uapi.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -57,6 +58,7 @@ static bool restricts(const struct perm_entry *e)
 /* Named to protect or to mask, not merely to let something be read. */
 static bool is_guard(const struct perm_entry *e)
 {
+    assert(e);
     return e->access == ACCESS_NONE ||
            (e->access == ACCESS_READ && e->kind != ENTRY_BASE && e->kind != ENTRY_NAMED);
 }

@@ -22,6 +22,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static int follow_file(struct survey_builder *b, const char *file, const char *d
                        const char *prefix, struct resolved *ret, struct error *err)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
-    struct bytes path;
+    struct bytes path = {0};
     _cleanup_fd_ int fd =
         path_openat2(AT_FDCWD, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, UAPI_RESOLVE_NO_SYMLINKS);
     struct stat st;
@@ -73,6 +74,7 @@ static int follow_file(struct survey_builder *b, const char *file, const char *d
                         r == -EBADMSG || r == -EFBIG ? "it names no directory" : strerror(-r));
         return r < 0 ? survey_memory(err) : 0;
     }
+    assert(path.p);
     char *full = path.p[0] == '/' ? arena_strndup(b->a, path.p, path.n)
                                   : arena_printf(b->a, "%s/%.*s", dir, (int)path.n, path.p);
     if (!full)

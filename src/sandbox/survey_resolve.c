@@ -17,6 +17,7 @@
 #include "base/uapi.h"
 #include "sandbox/journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -96,10 +97,11 @@ static int look_dir(struct resolver *r, const char *key, struct known_dir **ret)
     if (fd == -ENOENT) {
         /* No symlink before the first missing component: that would have been ELOOP. */
         char *up = path_parent(r->a, key);
-        struct known_dir *above;
+        struct known_dir *above = NULL;
         int e = up ? look_dir(r, up, &above) : -ENOMEM;
         if (e < 0)
             return e;
+        assert(above);
         dir.path = above->path;
         dir.missing = above->missing + 1;
         fd = fcntl(above->fd, F_DUPFD_CLOEXEC, 3);
@@ -403,12 +405,13 @@ int resolver_look(struct resolver *r, const char *path, struct resolved *ret)
     if (path[1] == '\0')
         return look_slowly(r, path, ret);
     char *up = path_parent(r->a, path);
-    struct known_dir *dir;
+    struct known_dir *dir = NULL;
     if (!up)
         return -ENOMEM;
     int e = look_dir(r, up, &dir);
     if (e < 0)
         return is_answer(e) ? look_slowly(r, path, ret) : e;
+    assert(dir);
     const char *name = path_base(path);
     ret->path = path;
     if (dir->missing) {

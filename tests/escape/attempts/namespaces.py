@@ -34,9 +34,9 @@ ATTEMPTS = [
     # nested user namespaces allowed, as for a browser: what is locked stays locked
     A("nested-remount", "{esc} remount {o} new", opts=NESTED),
     A("nested-tree", "{esc} tree {o} new", opts=NESTED),
-    A("nested-under-mask", "{esc} under {o} secret", mode=None, config="allow_nested_userns = true\n" + EXACT,
+    A("nested-under-mask", "{esc} under {o} secret", mode=None, refusal=True, config="allow_nested_userns = true\n" + EXACT,
       leak=True),
-    A("nested-under-bind", "{esc} under-bind {o} secret {w}/m", before=place, mode=None,
+    A("nested-under-bind", "{esc} under-bind {o} secret {w}/m", before=place, mode=None, refusal=True,
       config="allow_nested_userns = true\n" + EXACT, leak=True),
     A("nested-uncover", "{esc} uncover {o}/secret", mode=None, refusal=True,
       config="allow_nested_userns = true\n" + EXACT, leak=True),
