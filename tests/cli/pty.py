@@ -97,7 +97,8 @@ def shell(slave, link, argv, front):
         os.setpgid(0, 0)
         os.close(go_w)
         os.read(go_r, 1)
-        for s in (signal.SIGTTOU, signal.SIGHUP, signal.SIGPIPE):
+        # Background jobs of a shell ignore INT and QUIT; what is tested must not inherit that.
+        for s in (signal.SIGTTOU, signal.SIGHUP, signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT):
             signal.signal(s, signal.SIG_DFL)
         for fd in (0, 1, 2):
             os.dup2(slave, fd)
