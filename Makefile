@@ -61,7 +61,7 @@ release:
 	@ls -l build-release/bawn | awk '{ print "build-release/bawn: " $$5 " bytes, static, no interpreter" }'
 
 format:
-	@find src include tests \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xargs -0 clang-format -i
+	@find src tests tools \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xargs -0 clang-format -i
 
 clean:
 	@rm -rf build build-*
