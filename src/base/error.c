@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,30 +100,26 @@ void error_clear(struct error *err)
         *err = (struct error){0};
 }
 
-/* C1 controls, direction marks and overrides, and what has no width can make a line read as
- * another. */
-static bool is_deceptive(uint32_t c)
+bool utf8_deceives(uint32_t c)
 {
     static const struct {
         uint32_t first, last;
-    } ranges[] = {{0x80, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},   {0x180e, 0x180e},
-                  {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f}, {0xfeff, 0xfeff},
-                  {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+    } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},      {0x61c, 0x61c},
+                  {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},  {0x2060, 0x206f},
+                  {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
         if (c >= ranges[i].first && c <= ranges[i].last)
             return true;
     return false;
 }
 
-/* Length of the well-formed UTF-8 sequence at P (N bytes left), or 0. Control characters count as
- * ill-formed here: they are not for display. */
-static size_t utf8_shown(const unsigned char *p, size_t n)
+size_t utf8_decode(const unsigned char *p, size_t n, uint32_t *ret)
 {
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] != 0x7f;
     size_t len;
     uint32_t c, least;
-    if ((p[0] & 0xe0) == 0xc0) {
+    if (p[0] < 0x80) {
+        len = 1, c = p[0], least = 0;
+    } else if ((p[0] & 0xe0) == 0xc0) {
         len = 2, c = p[0] & 0x1fu, least = 0x80;
     } else if ((p[0] & 0xf0) == 0xe0) {
         len = 3, c = p[0] & 0x0fu, least = 0x800;
@@ -143,7 +137,16 @@ static size_t utf8_shown(const unsigned char *p, size_t n)
     }
     if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         return 0;
-    return is_deceptive(c) ? 0 : len;
+    *ret = c;
+    return len;
+}
+
+/* Length of what may be shown as it is at P, or 0. */
+static size_t utf8_shown(const unsigned char *p, size_t n)
+{
+    uint32_t c;
+    size_t len = utf8_decode(p, n, &c);
+    return len && !utf8_deceives(c) ? len : 0;
 }
 
 char *printable(char *dst, size_t cap, const void *s, size_t n)

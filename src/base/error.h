@@ -11,6 +11,9 @@
 
 #include "base/macros.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define ERROR_MESSAGE_MAX 1024
 #define ERROR_HINT_MAX    512
 #define ERROR_FILE_MAX    512
@@ -39,6 +42,13 @@ void error_at(struct error *err, const char *file, unsigned line, unsigned colum
               const char *excerpt, size_t n);
 void error_note(struct error *err, const char *fmt, ...) _printf_(2, 3);
 void error_clear(struct error *err);
+
+/* Length of the well-formed UTF-8 sequence at P (N bytes left, at least one) with its code point,
+ * or 0 when it is none. */
+size_t utf8_decode(const unsigned char *p, size_t n, uint32_t *ret);
+/* Could C make a line read as another, or steer a terminal? Controls, direction marks and
+ * overrides, and what has no width. */
+bool utf8_deceives(uint32_t c);
 
 /* Copies N bytes of S into DST (CAP bytes, terminated): printable UTF-8 as it is, everything else
  * as \xHH, cut with "…" when it does not fit. Returns DST. */

@@ -1,6 +1,10 @@
-/* JSON writer. See json.h. */
+/*
+ * JSON writer. See json.h. What would steer a terminal that shows the text, or turn its reading
+ * round, is written as an escape: the value is the same after parsing.
+ */
 #include "base/json.h"
 
+#include "base/error.h"
 #include "base/limits.h"
 
 #include <inttypes.h>
@@ -56,24 +60,15 @@ void json_end_array(struct json *j)
     close_container(j, ']');
 }
 
-/* Length of the well-formed UTF-8 sequence at P, 0 when it is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
+/* \uXXXX, as two surrogates beyond the first plane. */
+static void put_escape(struct strbuf *out, uint32_t c)
 {
-    size_t len = p[0] < 0x80             ? 1
-                 : (p[0] & 0xe0) == 0xc0 ? 2
-                 : (p[0] & 0xf0) == 0xe0 ? 3
-                 : (p[0] & 0xf8) == 0xf0 ? 4
-                                         : 0;
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((len == 2 && p[0] < 0xc2) || (len == 3 && p[0] == 0xe0 && p[1] < 0xa0) ||
-        (len == 3 && p[0] == 0xed && p[1] > 0x9f) || (len == 4 && p[0] == 0xf0 && p[1] < 0x90) ||
-        (len == 4 && (p[0] > 0xf4 || (p[0] == 0xf4 && p[1] > 0x8f))))
-        return 0;
-    return len;
+    if (c > 0xffff) {
+        c -= 0x10000;
+        strbuf_printf(out, "\\u%04x", (unsigned)(0xd800 | c >> 10));
+        c = 0xdc00 | (c & 0x3ff);
+    }
+    strbuf_printf(out, "\\u%04x", (unsigned)c);
 }
 
 void json_bytes(struct json *j, const void *s, size_t n)
@@ -81,29 +76,23 @@ void json_bytes(struct json *j, const void *s, size_t n)
     const unsigned char *p = s;
     value(j);
     strbuf_putc(j->out, '"');
-    for (size_t i = 0; i < n;) {
-        unsigned char c = p[i];
-        size_t len = utf8_length(p + i, n - i);
+    for (size_t i = 0, len; i < n; i += len) {
+        uint32_t c;
+        len = utf8_decode(p + i, n - i, &c);
         if (len == 0) {
-            strbuf_printf(j->out, "\\udc%02x", c);
-            i++;
-        } else if (len > 1) {
-            strbuf_put(j->out, p + i, len);
-            i += len;
+            strbuf_printf(j->out, "\\udc%02x", p[i]);
+            len = 1;
+        } else if (c == '"' || c == '\\') {
+            strbuf_putc(j->out, '\\');
+            strbuf_putc(j->out, (char)c);
+        } else if (c == '\n') {
+            strbuf_puts(j->out, "\\n");
+        } else if (c == '\t') {
+            strbuf_puts(j->out, "\\t");
+        } else if (utf8_deceives(c)) {
+            put_escape(j->out, c);
         } else {
-            i++;
-            if (c == '"' || c == '\\') {
-                strbuf_putc(j->out, '\\');
-                strbuf_putc(j->out, (char)c);
-            } else if (c == '\n') {
-                strbuf_puts(j->out, "\\n");
-            } else if (c == '\t') {
-                strbuf_puts(j->out, "\\t");
-            } else if (c < 0x20 || c == 0x7f) {
-                strbuf_printf(j->out, "\\u%04x", c);
-            } else {
-                strbuf_putc(j->out, (char)c);
-            }
+            strbuf_put(j->out, p + i, len);
         }
     }
     strbuf_putc(j->out, '"');
@@ -114,6 +103,19 @@ void json_key(struct json *j, const char *key)
     json_bytes(j, key, strlen(key));
     strbuf_putc(j->out, ':');
     j->comma = false;
+}
+
+void json_key_bytes(struct json *j, const void *key, size_t n)
+{
+    json_bytes(j, key, n);
+    strbuf_putc(j->out, ':');
+    j->comma = false;
+}
+
+void json_raw(struct json *j, const char *number)
+{
+    value(j);
+    strbuf_puts(j->out, number);
 }
 
 void json_string(struct json *j, const char *s)

@@ -22,12 +22,14 @@ void json_array(struct json *j);  /* [ */
 void json_end_object(struct json *j);
 void json_end_array(struct json *j);
 void json_key(struct json *j, const char *key);
+void json_key_bytes(struct json *j, const void *key, size_t n);
 void json_bytes(struct json *j, const void *p, size_t n);
 void json_string(struct json *j, const char *s); /* NULL is written as null */
 void json_int(struct json *j, int64_t v);
 void json_uint(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
+void json_raw(struct json *j, const char *number); /* a number, already written out */
 /* "KEY": value, for the usual kinds. */
 void json_kv_string(struct json *j, const char *key, const char *s);
 void json_kv_int(struct json *j, const char *key, int64_t v);

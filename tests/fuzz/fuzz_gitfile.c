@@ -3,8 +3,9 @@
  * journal. The first byte says which. What is accepted keeps the promises of its parser; a journal
  * that is written again from what was read reads the same.
  */
+#include "base/gitfile.h"
+#include "base/limits.h"
 #include "sandbox/journal_text.h"
-#include "sandbox/survey_internal.h"
 
 #include <inttypes.h>
 

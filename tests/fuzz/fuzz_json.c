@@ -1,5 +1,6 @@
 /* Bytes through the JSON writer and back: every byte string survives, and what is written is
  * printable one-line UTF-8 that no reader can take for more than one string. */
+#include "base/error.h"
 #include "base/json.h"
 
 #include <stdint.h>
@@ -41,10 +42,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (e == 'u') {
             unsigned v = hex(out.p + i + 1);
             i += 4;
-            /* A control character, or a byte that was no UTF-8 as a lone surrogate. */
-            if (!(v < 0x20 || v == 0x7f || (v >= 0xdc80 && v <= 0xdcff)))
+            /* A control character, a byte that was no UTF-8 as a lone surrogate, or a character
+             * that makes a terminal show something else. */
+            if (v < 0x20 || v == 0x7f || (v >= 0xdc80 && v <= 0xdcff)) {
+                strbuf_putc(&back, (char)(v & 0xff));
+            } else if (utf8_deceives(v)) {
+                if (v >= 0x800)
+                    strbuf_putc(&back, (char)(0xe0 | v >> 12));
+                strbuf_putc(&back, (char)(v >= 0x800 ? 0x80 | (v >> 6 & 0x3f) : 0xc0 | v >> 6));
+                strbuf_putc(&back, (char)(0x80 | (v & 0x3f)));
+            } else {
                 abort();
-            strbuf_putc(&back, (char)(v & 0xff));
+            }
         } else if (e == 'n' || e == 't') {
             strbuf_putc(&back, e == 'n' ? '\n' : '\t');
         } else if (e == '"' || e == '\\') {

@@ -104,7 +104,11 @@ static void test_printable(void **state)
          "b",
          5,
          "a\\xe2\\x80\\xae"
-         "b"},                                           /* right-to-left override */
+         "b"}, /* right-to-left override */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", 6, "\\xc2\\x80\\xc2\\x9f\xc2\xa0"},
+        {"\xe2\x80\x8e\xe2\x80\x8f", 6, "\\xe2\\x80\\x8e\\xe2\\x80\\x8f"}, /* direction marks */
+        {"\xe2\x80\xaa\xe2\x81\xa6\xe2\x81\xa9", 9,
+         "\\xe2\\x80\\xaa\\xe2\\x81\\xa6\\xe2\\x81\\xa9"},
         {"\xe2\x80\x8b", 3, "\\xe2\\x80\\x8b"},          /* zero width */
         {"\xd8\x9c", 2, "\\xd8\\x9c"},                   /* Arabic letter mark */
         {"\xf3\xa0\x81\x81", 4, "\\xf3\\xa0\\x81\\x81"}, /* a tag */

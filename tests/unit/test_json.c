@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -60,6 +61,14 @@ static void test_strings(void **state)
         {"\xf4\x90\x80\x80", 4, "\"\\udcf4\\udc90\\udc80\\udc80\""},
         {"\xf8\x88\x80\x80\x80", 5, "\"\\udcf8\\udc88\\udc80\\udc80\\udc80\""},
         {"", 0, "\"\""},
+        /* What steers a terminal or turns the reading round: C1, marks, overrides, isolates. */
+        {"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", 8, "\"\\u0080\\u009b\\u009f\xc2\xa0\""},
+        {"\xd8\x9c\xd8\x9b", 4, "\"\\u061c\xd8\x9b\""},
+        {"\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90", 9, "\"\\u200e\\u200f\xe2\x80\x90\""},
+        {"\xe2\x80\xa8\xe2\x80\xaa\xe2\x80\xae", 9, "\"\\u2028\\u202a\\u202e\""},
+        {"\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xb0", 9, "\"\\u2066\\u2069\xe2\x81\xb0\""},
+        {"\xef\xbb\xbf\xf3\xa0\x81\x81", 7, "\"\\ufeff\\udb40\\udc41\""},
+        {"\x9b", 1, "\"\\udc9b\""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_strbuf_ struct strbuf b = {0};
@@ -68,6 +77,44 @@ static void test_strings(void **state)
         json_bytes(&j, cases[i].bytes, cases[i].n);
         assert_true(json_ok(&j));
         assert_string_equal(strbuf_text(&b), cases[i].json);
+    }
+}
+
+/* Every code point there is: one that a terminal may obey is an escape, the others are themselves.
+ */
+static void test_every_code_point(void **state)
+{
+    (void)state;
+    _cleanup_strbuf_ struct strbuf b = {0};
+    for (uint32_t c = 0x80; c <= 0x10ffff; c++) {
+        char s[4];
+        size_t n = 0;
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
+        if (c >= 0x10000) {
+            s[n++] = (char)(0xf0 | c >> 18);
+            s[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+        } else if (c >= 0x800) {
+            s[n++] = (char)(0xe0 | c >> 12);
+        } else {
+            s[n++] = (char)(0xc0 | c >> 6);
+        }
+        if (c >= 0x800)
+            s[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+        s[n++] = (char)(0x80 | (c & 0x3f));
+        struct json j;
+        strbuf_clear(&b);
+        json_begin(&j, &b);
+        json_bytes(&j, s, n);
+        bool escaped = strbuf_text(&b)[1] == '\\';
+        bool bad = c < 0xa0 || c == 0x61c || c == 0x200e || c == 0x200f ||
+                   (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+        assert_true(escaped || !bad);
+        assert_true(escaped || (b.n == n + 2 && memcmp(b.p + 1, s, n) == 0));
+        if (escaped && c < 0x10000) {
+            assert_int_equal(b.n, 8);
+            assert_int_equal(strtoul(b.p + 3, NULL, 16), c);
+        }
     }
 }
 
@@ -99,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shape),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
