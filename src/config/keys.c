@@ -1,151 +1,12 @@
 /*
- * The table of keys, and what is decided from it alone: look-up, nearest spelling, type of a value.
- * See keys.h. Pure.
+ * What is decided from a table of keys alone: look-up, nearest spelling, type of a value. The
+ * tables are in keys_config.c and keys_requirements.c. See keys.h. Pure.
  */
 #include "config/keys.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-#define AGENT_NAMES                                                                                \
-    "[\".claude\", \".cursor\", \".gemini\", \".mcp.json\", \".vscode/tasks.json\", "              \
-    "\".vscode/launch.json\", \".vscode/settings.json\", \".vscode/mcp.json\", \".idea\", "        \
-    "\".devcontainer\", \".zed\", \".windsurf\", \".continue\", \".opencode\", "                   \
-    "\".aider.conf.yml\"]"
-
-/* clang-format off */
-const struct config_key config_keys[] = {
-    {"sandbox_mode", KEY_WORD, "", WORDS("read-only", "workspace-write", "danger-full-access"), .text =
-     "What a command may touch. Unset: workspace-write inside a version-controlled tree, else read-only."},
-    {"default_permissions", KEY_STRING, "", .text =
-     "The permission profile in force: :read-only, :workspace, :danger-full-access or one of [permissions]."},
-    {"sandbox_backend", KEY_WORD, "\"auto\"", WORDS("auto", "bwrap", "bundled", "landlock", "external"), .text =
-     "What makes the kernel hold the plan. landlock and external are weaker and never chosen by auto."},
-    {"sandbox_workspace_write.writable_roots", KEY_STRINGS, "[]", .text =
-     "More writable files and directories; ~ is expanded, relative ones stand under the workspace."},
-    {"sandbox_workspace_write.network_access", KEY_BOOLEAN, "false", .text =
-     "The network is on in workspace-write."},
-    {"sandbox_workspace_write.exclude_tmpdir_env_var", KEY_BOOLEAN, "false", .text =
-     "$TMPDIR is not writable."},
-    {"sandbox_workspace_write.exclude_slash_tmp", KEY_BOOLEAN, "false", .text =
-     "/tmp is not writable."},
-    {"private_tmp", KEY_BOOLEAN, "false", .text =
-     "The command gets an empty /tmp of its own instead of the host's."},
-    {"protected_names", KEY_STRINGS, "[\".git\", \".agents\", \".codex\", \".bawn\", \".aws\"]",
-     .flags = KEY_NAMES, .text =
-     "Names that stay read-only directly under every writable root, whether they exist or not."},
-    {"protected_agent_names", KEY_STRINGS, AGENT_NAMES, .flags = KEY_NAMES, .text =
-     "Control files of agents and editors that run code later; read-only like protected_names, those that "
-     "people edit too only where they exist."},
-    {"strict_hardlinks", KEY_BOOLEAN, "false", .text =
-     "A protected or masked file with a second hard link refuses the start instead of warning."},
-    {"allow_nested_userns", KEY_BOOLEAN, "false", .text =
-     "The command may make user namespaces (browsers, rootless containers)."},
-    {"allow_ptrace", KEY_BOOLEAN, "false", .text =
-     "The command may trace its own processes (debuggers)."},
-    {"allow_unix_sockets", KEY_STRINGS, "[]", .text =
-     "Unix sockets outside the sandbox that may be connected to; absolute or ~."},
-    {"devices", KEY_STRINGS, "[]", .text =
-     "More of /dev: gpu, kvm and the like, or paths below /dev."},
-    {"nested_repo_depth", KEY_INTEGER, "4", .least = 0, .most = 64, .text =
-     "How deep nested repositories are looked for under a writable root."},
-    {"nested_repo_count", KEY_INTEGER, "256", .least = 0, .most = 100000, .text =
-     "How many nested repositories are protected at most."},
-    {"limits.cpu_seconds", KEY_INTEGER, "", .text = "Processor time of each process, in seconds."},
-    {"limits.memory", KEY_SIZE, "", .text = "Address space of each process."},
-    {"limits.processes", KEY_INTEGER, "", .text = "Processes and threads."},
-    {"limits.open_files", KEY_INTEGER, "", .text = "Open descriptors of each process."},
-    {"limits.file_size", KEY_SIZE, "", .text = "Largest file that can be written."},
-    {"limits.wall_seconds", KEY_SECONDS, "", .text = "Time after which the command is ended (exit 124)."},
-    {"shell_environment_policy.inherit", KEY_WORD, "\"all\"", WORDS("all", "core", "none"), .text =
-     "Which of bawn's own environment the command starts from."},
-    {"shell_environment_policy.ignore_default_excludes", KEY_BOOLEAN, "false", .text =
-     "Keep names with KEY, SECRET, TOKEN, PASSWORD or CREDENTIAL."},
-    {"shell_environment_policy.exclude", KEY_STRINGS, "[]", .text =
-     "Names to drop; globs without case."},
-    {"shell_environment_policy.include_only", KEY_STRINGS, "[]", .text =
-     "When not empty, only these names stay; globs without case."},
-    {"shell_environment_policy.set", KEY_STRING_TABLE, "", .text = "Names to set, after all else."},
-    {"approval_policy", KEY_WORD_OR_TABLE, "\"on-request\"",
-     WORDS("untrusted", "on-request", "never", "on-failure"), .text =
-     "When somebody is asked; a table { granular = { … } } says it by kind."},
-    {"approval_policy.granular.sandbox_approval", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask before running outside the sandbox."},
-    {"approval_policy.granular.rules", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask where a rule says prompt."},
-    {"approval_policy.granular.mcp_elicitations", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask for elicitations of MCP servers."},
-    {"approval_policy.granular.request_permissions", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask when more permissions are requested."},
-    {"approval_policy.granular.skill_approval", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask before a skill runs."},
-    {"approval_policy.reject", KEY_TABLE, "", .flags = KEY_UNREAD, .text =
-     "The older spelling of granular, negated."},
-    {"approvals_reviewer", KEY_STRING, "", .flags = KEY_UNREAD, .text = "Who answers an approval."},
-    {"auto_review", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "The automatic reviewer."},
-    {"allow_login_shell", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text = "Shells may be login shells."},
-    {"web_search", KEY_WORD, "", WORDS("disabled", "cached", "live"), .flags = KEY_UNREAD, .text =
-     "Web search of the agent. Unset: cached, live with full access."},
-    {"features.*", KEY_BOOLEAN_OR_TABLE, "", .text = "A feature's switch."},
-    {"projects.*.trust_level", KEY_WORD, "", WORDS("trusted", "untrusted"), .flags = KEY_UNREAD, .text =
-     "Trust in the folder that the key names."},
-    {"projects.*.recursive", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text = "The entry covers sub-folders."},
-    {"project_root_markers", KEY_STRINGS, "[\".git\"]", .flags = KEY_UNREAD, .text =
-     "Names that make a directory the root of a project."},
-    {"mcp_servers.*", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "An MCP server."},
-    {"model_providers.*", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "A model's endpoint."},
-    {"model", KEY_STRING, "", .flags = KEY_UNREAD, .text = "The model of the agent."},
-    {"notify", KEY_STRINGS, "", .flags = KEY_UNREAD, .text = "Program told about events, with arguments."},
-    {"history", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "What the agent keeps of its sessions."},
-    {"otel", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "Telemetry export."},
-    {"profiles.*", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "A named set of configuration (--profile)."},
-
-    {"permissions.*.extends", KEY_STRING, "", .flags = KEY_PROFILE, .text =
-     "The profile this one starts from: :read-only, :workspace or another name."},
-    {"permissions.*.include", KEY_STRINGS, "", .flags = KEY_PROFILE, .text = "Presets to pull in."},
-    {"permissions.*.description", KEY_STRING, "", .flags = KEY_PROFILE, .text = "One line for people."},
-    {"permissions.*.workspace_roots.*", KEY_BOOLEAN, "", .flags = KEY_PROFILE, .text =
-     "One more workspace root; absolute or ~."},
-    {"permissions.*.filesystem", KEY_ACCESS_TABLE, "", .flags = KEY_PROFILE, .text =
-     "Path to read, write or none, or to a table of sub-paths."},
-    {"permissions.*.filesystem.glob_scan_max_depth", KEY_INTEGER, "", .least = 1, .most = 4096,
-     .flags = KEY_PROFILE, .text = "Bounds how deep a ** reaches."},
-    {"permissions.*.network.enabled", KEY_BOOLEAN, "false", .flags = KEY_PROFILE, .text =
-     "The network is on."},
-    {"permissions.*.network.mode", KEY_WORD, "\"full\"", WORDS("full", "limited"),
-     .flags = KEY_PROFILE | KEY_FILTER, .text = "limited: only GET, HEAD and OPTIONS."},
-    {"permissions.*.network.domains", KEY_STRING_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Host pattern to allow or deny."},
-    {"permissions.*.network.unix_sockets", KEY_STRING_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Absolute path to allow or deny."},
-    {"permissions.*.network.allow_local_binding", KEY_BOOLEAN, "false",
-     .flags = KEY_PROFILE | KEY_FILTER, .text = "Opens loopback, link-local and private destinations."},
-    {"permissions.*.network.proxy_url", KEY_STRING, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Fixed address of the HTTP listener."},
-    {"permissions.*.network.socks_url", KEY_STRING, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Fixed address of the SOCKS listener."},
-    {"permissions.*.network.enable_socks5", KEY_BOOLEAN, "true", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Offer SOCKS5."},
-    {"permissions.*.network.enable_socks5_udp", KEY_BOOLEAN, "true", .flags = KEY_PROFILE | KEY_FILTER,
-     .text = "Offer UDP through SOCKS5."},
-    {"permissions.*.network.allow_upstream_proxy", KEY_BOOLEAN, "true", .flags = KEY_PROFILE | KEY_FILTER,
-     .text = "Honour the proxy variables of bawn's own environment."},
-    {"permissions.*.network.dangerously_allow_non_loopback_proxy", KEY_BOOLEAN, "false",
-     .flags = KEY_PROFILE | KEY_FILTER, .text = "Listen on other addresses than loopback."},
-    {"permissions.*.network.dangerously_allow_all_unix_sockets", KEY_BOOLEAN, "false",
-     .flags = KEY_PROFILE | KEY_FILTER, .text = "Every Unix socket may be connected to."},
-    {"permissions.*.network.block_message", KEY_STRING, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Text added to refusals, for the agent to read."},
-    {"permissions.*.network.mitm", KEY_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "TLS interception."},
-    {"permissions.*.network.credentials", KEY_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
-     "Credentials that the proxy adds."},
-};
-/* clang-format on */
-const size_t n_config_keys = ARRAY_LEN(config_keys);
 
 const char *key_type_word(enum key_type type)
 {
@@ -162,8 +23,30 @@ const char *key_type_word(enum key_type type)
         [KEY_WORD_OR_TABLE] = "a string or a table",
         [KEY_BOOLEAN_OR_TABLE] = "a boolean or a table",
         [KEY_ACCESS_TABLE] = "a table of paths",
+        [KEY_WORDS] = "an array of strings",
+        [KEY_BOOLEAN_TABLE] = "a table of booleans",
+        [KEY_TABLES] = "an array of tables",
+        [KEY_ANY] = "any value",
     };
     return words[type];
+}
+
+const char *key_project_words(enum key_project project)
+{
+    static const char *const words[] = {
+        [PROJECT_NO] = "A project's file may not set it",
+        [PROJECT_EARLIER] = "A project's file may take a value that stands earlier in the list",
+        [PROJECT_LATER] = "A project's file may take a value that stands later in the list",
+        [PROJECT_TRUE] = "A project's file may turn it on, not off",
+        [PROJECT_FALSE] = "A project's file may turn it off, not on",
+        [PROJECT_ADD] = "A project's file may add to it, not take away",
+        [PROJECT_SUBSET] = "A project's file may take away from it, not add",
+        [PROJECT_LESS] = "A project's file may lower it",
+        [PROJECT_MORE] = "A project's file may raise it",
+        [PROJECT_NARROW] = "A project's file may give a list of its own, which holds as well",
+        [PROJECT_DENY] = "A project's file may shut what is open; that holds for every profile",
+    };
+    return words[project];
 }
 
 /* The component of a row's name at *P, advanced past it and its dot. */
@@ -194,34 +77,38 @@ static bool name_begins(const char *name, const struct bytes *parts, size_t n,
     return true;
 }
 
-const struct config_key *keys_find(const struct bytes *parts, size_t n, bool *ret_inner)
+const struct config_key *keys_find(const struct key_table *table, const struct bytes *parts,
+                                   size_t n, bool *ret_inner)
 {
     const struct config_key *found = NULL;
     bool inner = false;
-    for (size_t i = 0; i < n_config_keys; i++) {
+    for (size_t i = 0; i < table->n; i++) {
         const char *rest;
-        if (!name_begins(config_keys[i].name, parts, n, &rest))
+        if (!name_begins(table->keys[i].name, parts, n, &rest))
             continue;
         if (*rest)
             inner = true;
         else if (!found)
-            found = &config_keys[i];
+            found = &table->keys[i];
     }
     if (ret_inner)
         *ret_inner = inner;
     return found;
 }
 
-const char *keys_nearest(const struct bytes *parent, size_t n, const char *word)
+const char *keys_nearest(const struct key_table *table, const struct bytes *parent, size_t n,
+                         const char *word)
 {
-    static __thread char names[128][64];
+    static __thread char names[256][64];
     const char *list[ARRAY_LEN(names)];
     size_t count = 0;
-    for (size_t i = 0; i < n_config_keys && count < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < table->n && count < ARRAY_LEN(names); i++) {
         const char *rest;
         struct bytes part;
-        if (!name_begins(config_keys[i].name, parent, n, &rest) || !next_part(&rest, &part) ||
+        if (!name_begins(table->keys[i].name, parent, n, &rest) || !next_part(&rest, &part) ||
             bytes_is(part, "*") || part.n >= sizeof(names[0]))
+            continue;
+        if (count && bytes_is(part, names[count - 1])) /* rows of one table stand together */
             continue;
         memcpy(names[count], part.p, part.n);
         names[count][part.n] = '\0';
@@ -230,10 +117,10 @@ const char *keys_nearest(const struct bytes *parent, size_t n, const char *word)
     }
     const char *near = nearest_word(word, list, count);
     /* A key that is right but stands in the wrong table: say where it belongs. */
-    for (size_t i = 0; !near && i < n_config_keys; i++) {
-        const char *dot = strrchr(config_keys[i].name, '.');
-        if (dot && !strchr(config_keys[i].name, '*') && str_eq(dot + 1, word))
-            near = config_keys[i].name;
+    for (size_t i = 0; !near && i < table->n; i++) {
+        const char *dot = strrchr(table->keys[i].name, '.');
+        if (dot && !strchr(table->keys[i].name, '*') && str_eq(dot + 1, word))
+            near = table->keys[i].name;
     }
     return near;
 }
@@ -316,23 +203,6 @@ void key_put_dotted(struct strbuf *out, const struct bytes *parts, size_t n)
     }
 }
 
-void config_keys_print_md(struct strbuf *out)
-{
-    for (size_t i = 0; i < n_config_keys; i++) {
-        const struct config_key *k = &config_keys[i];
-        strbuf_printf(out, "| `%s` | ", k->name);
-        if (k->words)
-            key_put_words(out, k->words);
-        else
-            strbuf_puts(out, key_type_word(k->type));
-        if (k->fallback[0])
-            strbuf_printf(out, " | `%s` | %s", k->fallback, k->text);
-        else
-            strbuf_printf(out, " | | %s", k->text);
-        strbuf_puts(out, k->flags & KEY_UNREAD ? " (Not read by anything yet.) |\n" : " |\n");
-    }
-}
-
 /* ---- values ---- */
 
 static int wrong_type(const struct config_key *key, const struct toml_value *v, struct error *err)
@@ -393,20 +263,52 @@ static int check_name(const struct toml_value *v, struct error *err)
     return 0;
 }
 
-static int check_strings(const struct config_key *key, const struct toml_value *v,
-                         const struct toml_value **ret_at, struct error *err)
+static int check_string_item(const struct config_key *key, const struct toml_value *v,
+                             struct error *err)
+{
+    int r = check_string(v, err);
+    return r == 0 && (key->flags & KEY_NAMES) ? check_name(v, err) : r;
+}
+
+static int check_is_table(const struct config_key *key, const struct toml_value *v,
+                          struct error *err)
+{
+    (void)key;
+    return v->type == TOML_TABLE
+               ? 0
+               : error_set(err, -EINVAL, "expected a table, found %s", toml_type_name(v->type));
+}
+
+static int check_items(const struct config_key *key, const struct toml_value *v,
+                       int (*check)(const struct config_key *, const struct toml_value *,
+                                    struct error *),
+                       const struct toml_value **ret_at, struct error *err)
 {
     if (v->type != TOML_ARRAY)
         return wrong_type(key, v, err);
+    if (v->array.n == 0 && (key->flags & KEY_NOT_EMPTY))
+        return error_set(err, -EINVAL, "an empty list allows nothing; name at least one");
     for (size_t i = 0; i < v->array.n; i++) {
-        const struct toml_value *item = v->array.items[i];
-        int r = check_string(item, err);
-        if (r == 0 && (key->flags & KEY_NAMES))
-            r = check_name(item, err);
+        int r = check(key, v->array.items[i], err);
         if (r < 0) {
-            *ret_at = item;
+            *ret_at = v->array.items[i];
             return r;
         }
+    }
+    return 0;
+}
+
+static int check_boolean_table(const struct config_key *key, const struct toml_value *v,
+                               const struct toml_value **ret_at, struct error *err)
+{
+    if (v->type != TOML_TABLE)
+        return wrong_type(key, v, err);
+    for (const struct toml_member *m = v->table.first; m; m = m->next) {
+        if (m->value->type == TOML_BOOLEAN)
+            continue;
+        *ret_at = m->value;
+        return error_set(err, -EINVAL, "%s: expected a boolean, found %s",
+                         show_n(m->key.p, m->key.n), toml_type_name(m->value->type));
     }
     return 0;
 }
@@ -484,7 +386,7 @@ int key_check(const struct config_key *key, const struct toml_value *v,
     case KEY_WORD:
         return check_word(key, v, err);
     case KEY_STRINGS:
-        return check_strings(key, v, ret_at, err);
+        return check_items(key, v, check_string_item, ret_at, err);
     case KEY_STRING_TABLE:
         return check_string_table(key, v, ret_at, err);
     case KEY_WORD_OR_TABLE:
@@ -496,6 +398,14 @@ int key_check(const struct config_key *key, const struct toml_value *v,
     case KEY_TABLE:
     case KEY_ACCESS_TABLE:
         return v->type == TOML_TABLE ? 0 : wrong_type(key, v, err);
+    case KEY_WORDS:
+        return check_items(key, v, check_word, ret_at, err);
+    case KEY_BOOLEAN_TABLE:
+        return check_boolean_table(key, v, ret_at, err);
+    case KEY_TABLES:
+        return check_items(key, v, check_is_table, ret_at, err);
+    case KEY_ANY:
+        return 0;
     }
     return 0;
 }

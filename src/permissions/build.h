@@ -26,6 +26,7 @@ struct build {
     const char *where;      /* "permissions.NAME" or "preset:NAME": before messages */
     enum sandbox_mode base; /* MODE_UNSET: nothing to start from */
     bool quiet;             /* only checking: warnings are dropped */
+    bool capped;            /* a project's file says read-only: nothing is written */
     const char *tmpdir;     /* normalised, or NULL */
     VEC(struct build_entry) entries;
     VEC(const char *) roots;

@@ -180,7 +180,7 @@ static int unknown_key(struct build *b, const struct bytes *parts, size_t n,
     _cleanup_strbuf_ struct strbuf key = {0};
     key_put_dotted(&key, parts + 2, n - 2);
     int r = build_error(b, err, m->value, m->key_span, "%s: unknown key", show(strbuf_text(&key)));
-    const char *near = keys_nearest(parts, n - 1, m->key.p);
+    const char *near = keys_nearest(&config_keys, parts, n - 1, m->key.p);
     if (near)
         error_note(err, "did you mean \"%s\"?", near);
     return r;
@@ -196,7 +196,7 @@ static int check_keys(struct build *b, struct bytes *parts, size_t n,
         const struct toml_value *at;
         bool inner;
         parts[n] = m->key;
-        const struct config_key *key = keys_find(parts, n + 1, &inner);
+        const struct config_key *key = keys_find(&config_keys, parts, n + 1, &inner);
         if (filesystem && !key)
             continue;
         if (!key && !inner)

@@ -41,13 +41,17 @@ int mode_tmpdir(struct build *b)
     return 0;
 }
 
-/* The place of the I-th writable root, for an error. */
-static void at_writable_root(struct build *b, size_t i, struct error *err)
+static const struct toml_value *writable_root(const struct build *b, size_t i)
 {
-    const struct toml_value *v = toml_get(b->config->tree, BYTES("sandbox_workspace_write"));
-    v = v ? toml_get(v, BYTES("writable_roots")) : NULL;
-    if (v && v->type == TOML_ARRAY && i < v->array.n)
-        config_error_at(err, v->array.items[i], v->array.items[i]->span);
+    const struct toml_value *v = config_find(b->config, "sandbox_workspace_write.writable_roots");
+    return v && v->type == TOML_ARRAY && i < v->array.n ? v->array.items[i] : NULL;
+}
+
+/* Where a relative one stands: in the folder of its file; of the command line, in the workspace. */
+static const char *folder_of(const struct build *b, const struct toml_value *v)
+{
+    const struct config_layer *layer = v ? v->owner : NULL;
+    return layer && layer->dir ? layer->dir : b->context->workspace;
 }
 
 static int add_writable_roots(struct build *b, struct error *err)
@@ -55,15 +59,17 @@ static int add_writable_roots(struct build *b, struct error *err)
     const struct string_list *list = &b->config->writable_roots;
     for (size_t i = 0; i < list->n; i++) {
         const char *text = list->v[i], *path;
+        const struct toml_value *at = writable_root(b, i);
         if (text[0] == '/' || text[0] == '~')
             path = build_expand(b, text);
         else
-            path = text[0] ? path_join(b->a, b->context->workspace, text) : NULL;
+            path = text[0] ? path_join(b->a, folder_of(b, at), text) : NULL;
         if (!path) {
             (void)error_set(err, -EINVAL,
                             "sandbox_workspace_write.writable_roots: \"%s\" cannot be expanded",
                             show(text));
-            at_writable_root(b, i, err);
+            if (at)
+                config_error_at(err, at, at->span);
             return -EINVAL;
         }
         struct build_entry *e = build_add(b, 0, path, NULL, ACCESS_WRITE, ENTRY_NAMED);

@@ -78,7 +78,7 @@ struct permission permissions_check(const struct profile *profile, const char *p
         size_t depth;
         if (!entry_covers(e, path, &depth))
             continue;
-        if (e->kind == ENTRY_OWN) {
+        if (e->kind == ENTRY_OWN || e->floor) {
             if (!cap || e->access <= cap->access)
                 cap = e;
         } else if (!best || depth > best_depth ||

@@ -17,8 +17,8 @@ struct permission {
 
 /* The deepest entry decides; at equal depth none over write over read. Of two entries alike the
  * later one in the list is reported. An ENTRY_OWN never grants anything: it caps what the others
- * grant at and below its path, however deep they are. `if_exists` and `create` are not looked at:
- * the question is what holds once the path exists. */
+ * grant at and below its path, however deep they are. So does a floor. `if_exists` and `create` are
+ * not looked at: the question is what holds once the path exists. */
 struct permission permissions_check(const struct profile *profile, const char *path);
 /* By path, then glob, then what wins at equal depth. */
 void permissions_sort(struct perm_entry *entries, size_t n);

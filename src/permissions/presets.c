@@ -164,7 +164,9 @@ static const char secrets[] = "# what a command has no business reading\n"
 
 static const char git[] =
     "# commits: .git is writable, what makes git run or trust code is not. `commondir` would let\n"
-    "# another directory's hooks and config stand in; a rebase's list of steps may hold commands.\n"
+    "# another directory's hooks and config stand in, `remotes` and `branches` another address. An\n"
+    "# unfinished rebase, am or series of picks names commands, merge programs and files to write,\n"
+    "# and a later --continue outside believes them.\n"
     "[filesystem.':workspace_roots']\n"
     "'.git' = 'write'\n"
     "'.git/hooks' = 'read'\n"
@@ -174,7 +176,11 @@ static const char git[] =
     "'.git/info' = 'read'\n"
     "'.git/modules' = 'read'\n"
     "'.git/worktrees' = 'read'\n"
-    "'.git/rebase-merge' = 'read'\n";
+    "'.git/remotes' = 'read'\n"
+    "'.git/branches' = 'read'\n"
+    "'.git/rebase-merge' = 'read'\n"
+    "'.git/rebase-apply' = 'read'\n"
+    "'.git/sequencer' = 'read'\n";
 
 static const char gpu[] = "# the graphics devices and the shader caches\n"
                           "devices = ['gpu']\n"

@@ -41,11 +41,17 @@ struct perm_entry {
     bool
         keep_absent; /* while missing: its making is refused call by call, no placeholder is made */
     bool if_exists;  /* a protected name that is left alone while it does not exist */
+    bool floor;      /* nobody reopens it: caps what is granted at and below its path */
     unsigned max_depth; /* of a glob: bounds an unbounded **; 0 = no bound */
     const char
         *written; /* as it stands in the file, e.g. ":workspace_roots"."**"/"*.env" or "~/.ssh" */
     struct origin origin;
 };
+
+static inline bool perm_of_preset(const struct perm_entry *e)
+{
+    return e->origin.layer && str_starts(e->origin.layer, "preset:");
+}
 
 enum network_mode { NETWORK_OFF, NETWORK_OPEN, NETWORK_FILTERED };
 

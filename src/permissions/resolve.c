@@ -1,12 +1,15 @@
 /*
  * Which profile is in force, and what it comes to. Steps, in order:
  *
- *   choose     -P over sandbox_mode over default_permissions over the default mode
+ *   choose     -P over sandbox_mode over default_permissions over the requirements' own over the
+ *              default mode; capped by projects' files
  *   chain      follow `extends` down to a built-in base or to nothing
  *   base       what the mode brings: the disk to read, the workspace to write, …
  *   tables     from the base up: presets, then the profile's own entries
  *   spread     patterns with no fixed directory, over what is granted by now
+ *   floors     what requirements and projects' files shut for everybody
  *   protect    bawn's own files, protected names
+ *   require    is what came out allowed?
  *
  * Profiles that were not chosen are checked one by one; what is wrong with them is a warning.
  * Nothing here looks at the disk.
@@ -15,8 +18,10 @@
 
 #include "base/path.h"
 #include "config/keys.h"
+#include "config/requirements.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -282,6 +287,57 @@ static int finish(struct build *b, struct profile *p, struct error *err)
     return 0;
 }
 
+/* A project's file said read-only: what a profile writes is read. */
+static void cap_writes(struct build *b)
+{
+    for (size_t i = 0; b->capped && i < b->entries.n; i++) {
+        struct perm_entry *e = &b->entries.v[i].e;
+        if (e->access == ACCESS_WRITE) {
+            e->access = ACCESS_READ;
+            e->create = false;
+        }
+    }
+}
+
+static int cap_network(struct build *b, struct profile *p)
+{
+    const struct config *c = b->config;
+    bool off = b->capped || (c->network_cap && !config_is_above_projects(&p->network_origin));
+    if (!off || p->network == NETWORK_OFF)
+        return 0;
+    p->network = NETWORK_OFF;
+    p->network_origin = b->capped ? c->mode_cap_origin : c->network_cap_origin;
+    return build_warn(b, "the network stays off: %s says so",
+                      config_place(b->a, &p->network_origin));
+}
+
+/* What nobody reopens, as entries that cap. Above every level: nothing replaces them. */
+static int add_floors(struct build *b, struct error *err)
+{
+    const char *where = b->where;
+    for (size_t i = 0; i < b->config->n_floors; i++) {
+        const struct config_floor *f = &b->config->floors[i];
+        struct error what = {0};
+        size_t first = b->entries.n;
+        b->where = f->required ? "permissions.filesystem.deny_read" : "permissions.*.filesystem";
+        int r = build_filesystem(b, f->table, UINT_MAX, false, &what);
+        b->where = where;
+        if (r < 0 && (f->required || r == -ENOMEM)) {
+            if (err)
+                *err = what;
+            return r;
+        }
+        if (r < 0) { /* a stranger's mistake: none of that table holds */
+            b->entries.n = first;
+            if (config_warn_error(b->config, &what) < 0)
+                return no_memory(err);
+        }
+        for (size_t k = first; k < b->entries.n; k++)
+            b->entries.v[k].e.floor = true;
+    }
+    return 0;
+}
+
 static int assemble(struct build *b, const struct chain *c, struct profile *p, struct error *err)
 {
     int r = mode_tmpdir(b) < 0 ? no_memory(err) : add_roots(b, c, err);
@@ -297,7 +353,12 @@ static int assemble(struct build *b, const struct chain *c, struct profile *p, s
         r = build_flatten(b) < 0 ? no_memory(err) : 0;
     } else if (r == 0) {
         settle_private_tmp(b);
-        r = mode_network(b, c, p, err);
+        cap_writes(b);
+        r = add_floors(b, err);
+        if (r == 0)
+            r = mode_network(b, c, p, err);
+        if (r == 0)
+            r = cap_network(b, p) < 0 ? no_memory(err) : 0;
         if (r == 0)
             r = build_flatten(b) < 0 ? no_memory(err) : build_spread(b, err);
         if (r == 0)
@@ -357,6 +418,11 @@ static int choose(struct config *config, const char *name, struct choice *ret)
         *ret = (struct choice){config->default_permissions, config->default_permissions_origin};
         return 0;
     }
+    if (mode == MODE_UNSET && config->requirements && config->requirements->default_permissions) {
+        *ret = (struct choice){config->requirements->default_permissions,
+                               config->requirements->default_permissions_origin};
+        return 0;
+    }
     *ret = (struct choice){.origin = config->sandbox_mode_origin};
     if (mode == MODE_UNSET) {
         mode = config->default_mode;
@@ -378,6 +444,8 @@ static const struct toml_value *chooser(const struct config *config, const struc
 {
     if (str_eq(choice->origin.layer, "flag"))
         return NULL;
+    if (str_eq(choice->origin.layer, "requirements"))
+        return toml_get(config->requirements->tree, BYTES("default_permissions"));
     return toml_get(config->tree, BYTES("default_permissions"));
 }
 
@@ -403,6 +471,54 @@ static int find_chosen(struct build *b, const struct choice *choice, struct chai
     return -EINVAL;
 }
 
+/* Projects' files can only ask for less, and not against what was said above them. */
+static int cap_choice(struct build *b, struct choice *choice)
+{
+    struct config *c = b->config;
+    if (c->mode_cap == MODE_UNSET || config_is_above_projects(&choice->origin))
+        return 0;
+    enum sandbox_mode mode = mode_of_name(choice->name);
+    if (mode == MODE_UNSET) { /* a profile of the person's own keeps its masks */
+        b->capped = c->mode_cap == MODE_READ_ONLY;
+        return b->capped ? build_warn(b, "permission profile %s writes nothing: %s says read-only",
+                                      show(choice->name), config_place(b->a, &c->mode_cap_origin))
+                         : 0;
+    }
+    if (mode <= c->mode_cap)
+        return 0;
+    *choice = (struct choice){mode_name(c->mode_cap), c->mode_cap_origin};
+    return 0;
+}
+
+/* What a profile comes to, in the words of the modes. */
+static enum sandbox_mode class_of(const struct build *b, const struct profile *p)
+{
+    if (p->full_access)
+        return MODE_DANGER_FULL_ACCESS;
+    if (b->base == MODE_WORKSPACE_WRITE || p->network != NETWORK_OFF)
+        return MODE_WORKSPACE_WRITE;
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].access == ACCESS_WRITE && p->entries[i].kind != ENTRY_BASE)
+            return MODE_WORKSPACE_WRITE;
+    return MODE_READ_ONLY;
+}
+
+/* A network that is on where the requirements filter it: there is no filter yet. */
+static int check_required_network(struct build *b, const struct profile *p, struct error *err)
+{
+    const struct toml_value *net = b->config->requirements->network;
+    const struct toml_value *on = net ? toml_get(net, BYTES("enabled")) : NULL;
+    if (p->network != NETWORK_OPEN || !net || (on && !on->boolean))
+        return 0;
+    struct origin because = config_origin(net, net->span);
+    (void)error_set(err, -ENOTSUP,
+                    "the network (%s) must pass the filtering proxy (%s), which is not built yet; "
+                    "nothing runs with an open network instead",
+                    config_place(b->a, &p->network_origin), config_place(b->a, &because));
+    error_hint(err, "turn the network off");
+    return -ENOTSUP;
+}
+
 static bool in_chain(const struct chain *c, struct bytes name)
 {
     for (size_t i = 0; i < c->n; i++)
@@ -411,31 +527,63 @@ static bool in_chain(const struct chain *c, struct bytes name)
     return false;
 }
 
+static int build_one(struct build *b, struct choice *choice, struct chain *c, struct profile *p,
+                     struct error *err)
+{
+    int r = find_chosen(b, choice, c, err);
+    if (r < 0)
+        return r;
+    b->name = p->name = choice->name;
+    b->base = c->base;
+    b->where = choice->name;
+    p->origin = choice->origin;
+    return assemble(b, c, p, err);
+}
+
+/* Held against the requirements. A default that is not allowed is replaced once: *ret_again. */
+static int require(struct build *b, const struct profile *p, struct choice *choice, bool *ret_again,
+                   struct error *err)
+{
+    const char *instead = NULL;
+    *ret_again = false;
+    if (!b->config->requirements || !b->config->requirements->any)
+        return 0;
+    int r = requirements_check_profile(b->config, choice->name, class_of(b, p), &choice->origin,
+                                       &instead, err);
+    if (r == 0 && instead) {
+        *choice = (struct choice){.name = instead, .origin = {.layer = "default"}};
+        *ret_again = true;
+        return 0;
+    }
+    return r < 0 ? r : check_required_network(b, p, err);
+}
+
 int profile_resolve(struct config *config, const char *name, const struct perm_context *context,
                     struct profile **ret, struct error *err)
 {
-    struct build b __attribute__((cleanup(build_release))) = {
-        .a = config->arena, .config = config, .context = context};
-    struct profile *p = arena_zalloc(config->arena, 1, sizeof(*p));
     struct choice choice;
+    struct profile *p;
     struct chain c;
-    if (!p || choose(config, name, &choice) < 0)
+    bool again = true;
+    if (choose(config, name, &choice) < 0)
         return no_memory(err);
-    int r = find_chosen(&b, &choice, &c, err);
-    if (r < 0)
-        return r;
-    b.name = p->name = choice.name;
-    b.base = c.base;
-    b.where = choice.name;
-    p->origin = choice.origin;
-    r = assemble(&b, &c, p, err);
-    if (r < 0)
-        return r;
+    do {
+        struct build b __attribute__((cleanup(build_release))) = {
+            .a = config->arena, .config = config, .context = context};
+        p = arena_zalloc(config->arena, 1, sizeof(*p));
+        if (!p || cap_choice(&b, &choice) < 0)
+            return no_memory(err);
+        int r = build_one(&b, &choice, &c, p, err);
+        if (r == 0)
+            r = require(&b, p, &choice, &again, err);
+        if (r < 0)
+            return r;
+    } while (again);
     const struct toml_value *all = chain_profiles(config);
     for (const struct toml_member *m = all ? all->table.first : NULL; m; m = m->next) {
         if (in_chain(&c, m->key))
             continue;
-        r = check_other(config, context, m, err);
+        int r = check_other(config, context, m, err);
         if (r < 0)
             return r;
     }

@@ -20,7 +20,9 @@ struct perm_context {
 };
 
 /* Which profile is in force: NAME (-P, or NULL) over sandbox_mode over default_permissions over the
- * default mode. Warnings are appended to config->warnings. */
+ * requirements' own over the default mode; less where a project's file caps it; and refused, or
+ * replaced when it is a default, where the requirements do not allow it (-EPERM). Warnings are
+ * appended to config->warnings. */
 int profile_resolve(struct config *config, const char *name, const struct perm_context *context,
                     struct profile **ret, struct error *err);
 /* Built-in presets, for `include`, `bawn permissions list|show`. */

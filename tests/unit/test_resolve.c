@@ -129,8 +129,9 @@ static const struct rcase modes[] = {
      "$TMPDIR is not writable"},
     {"$TMPDIR is the workspace", "", {.vcs = true, .tmpdir = "/ws"}, "w /ws/x\nr /ws/.git", NULL},
     {"writable_roots: absolute, ~, relative",
-     "[sandbox_workspace_write]\nwritable_roots = [\"/srv/a/../b\", \"~/c\", \"../d\", \"~\"]\n",
-     {.vcs = true},
+     "",
+     {.vcs = true,
+      .over = "sandbox_workspace_write.writable_roots=[\"/srv/a/../b\", \"~/c\", \"../d\", \"~\"]"},
      "w /srv/b/x\nr /srv/a\nw /home/u/c\nw /d/x\nw /home/u/x\nr /srv/b/.git\nr "
      "/home/u/.bawn/config.toml",
      NULL},
@@ -964,7 +965,9 @@ static const struct rcase chains[] = {
      {.name = "p"},
      "w /ws/.git/index\nw /ws/.git/refs/heads/x\nr /ws/.git/hooks/x\nr /ws/.git/config\nr "
      "/ws/.git/commondir\nr "
-     "/ws/.git/modules/x\nkind /ws/.git/hooks protected\nr /ws/.codex",
+     "/ws/.git/modules/x\nr /ws/.git/rebase-merge/done\nr /ws/.git/rebase-apply/next\nr "
+     "/ws/.git/sequencer/todo\nr /ws/.git/remotes/origin\nw /ws/.git/MERGE_HEAD\n"
+     "kind /ws/.git/hooks protected\nr /ws/.codex",
      NULL},
     {"include and a word of one's own",
      "[permissions.p]\nextends = \":workspace\"\ninclude = [\"secrets\"]\nfilesystem = { "
@@ -1054,13 +1057,15 @@ static void write_file(const char *text)
 static int resolve(struct arena *a, const struct setting *s, struct config **config,
                    struct profile **profile, struct error *err)
 {
+    struct config_flag flag = {"--sandbox", "sandbox_mode", sandbox_mode_word(s->flag)};
     struct config_request request = {
         .system_file = file,
         .home = s->no_home ? NULL : "/home/u",
         .cwd = s->workspace ? s->workspace : "/ws",
         .overrides = &s->over,
         .n_overrides = s->over ? 1 : 0,
-        .flag_mode = s->flag,
+        .flags = &flag,
+        .n_flags = flag.value != NULL,
         .strict = s->strict,
         .in_version_control = s->vcs,
     };
