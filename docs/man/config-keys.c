@@ -1,7 +1,9 @@
 /*
- * Makes bawn-config.5 from the table of keys: copies the page on standard input and puts the rows
- * where a line names them (@READ@, @PERMISSIONS@, @UNREAD@). So the page cannot lag behind the
- * table.
+ * Makes bawn-config.5 and bawn-requirements.5 from the tables of keys: copies the page on standard
+ * input and puts the rows where a line names them (@READ@, @PERMISSIONS@, @UNREAD@). So a page
+ * cannot lag behind its table.
+ *
+ *   config-keys config|requirements <PAGE.scd.in >PAGE.scd
  */
 #include "config/keys.h"
 
@@ -25,10 +27,33 @@ static void put(const char *s)
     }
 }
 
-static void put_rows(enum section section)
+static void put_value(const struct config_key *k)
 {
-    for (size_t i = 0; i < n_config_keys; i++) {
-        const struct config_key *k = &config_keys[i];
+    if (k->words) {
+        struct strbuf words = {0};
+        key_put_words(&words, k->words);
+        printf(k->type == KEY_WORDS ? "a list of " : "");
+        put(strbuf_text(&words));
+        strbuf_release(&words);
+        printf(k->type == KEY_WORD_OR_TABLE ? ", or a table" : "");
+    } else {
+        put(key_type_word(k->type));
+        printf(k->flags & KEY_NAMES ? ", relative names without wildcards" : "");
+    }
+    if (k->most)
+        printf(" from %lld to %lld", (long long)k->least, (long long)k->most);
+    printf(k->flags & KEY_NOT_EMPTY ? ", not empty" : "");
+    if (k->fallback[0]) {
+        printf("; default ");
+        put(k->fallback);
+    }
+    printf(".");
+}
+
+static void put_rows(const struct key_table *table, enum section section)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        const struct config_key *k = &table->keys[i];
         if (section_of(k) != section)
             continue;
         putchar('*');
@@ -36,34 +61,32 @@ static void put_rows(enum section section)
         printf("*\n\t");
         put(k->text);
         printf(" Value: ");
-        if (k->words) {
-            struct strbuf words = {0};
-            key_put_words(&words, k->words);
-            put(strbuf_text(&words));
-            if (k->type == KEY_WORD_OR_TABLE)
-                printf(", or a table");
-            strbuf_release(&words);
-        } else {
-            put(key_type_word(k->type));
+        put_value(k);
+        if (k->flags & KEY_FILTER)
+            printf(" Means something only with the filtering proxy.");
+        if (k->flags & KEY_TOP)
+            printf(" Cannot stand in a configuration profile.");
+        if (table == &config_keys && k->project != PROJECT_NO) {
+            putchar(' ');
+            put(key_project_words(k->project));
+            printf(".");
         }
-        if (k->fallback[0]) {
-            printf("; default ");
-            put(k->fallback);
-        }
-        printf(".\n\n");
+        printf("\n\n");
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     char line[4096];
+    const struct key_table *table =
+        argc > 1 && str_eq(argv[1], "requirements") ? &requirement_keys : &config_keys;
     while (fgets(line, sizeof(line), stdin)) {
-        if (strcmp(line, "@READ@\n") == 0)
-            put_rows(READ);
-        else if (strcmp(line, "@PERMISSIONS@\n") == 0)
-            put_rows(PERMISSIONS);
-        else if (strcmp(line, "@UNREAD@\n") == 0)
-            put_rows(UNREAD);
+        if (str_eq(line, "@READ@\n"))
+            put_rows(table, READ);
+        else if (str_eq(line, "@PERMISSIONS@\n"))
+            put_rows(table, PERMISSIONS);
+        else if (str_eq(line, "@UNREAD@\n"))
+            put_rows(table, UNREAD);
         else
             fputs(line, stdout);
     }

@@ -46,7 +46,7 @@ static const char *second_words(const struct command *c)
 
 static bool takes_paths(const struct command *c)
 {
-    return c->bit == FOR_EXPLAIN;
+    return (c->bit & (FOR_EXPLAIN | FOR_TRUST | FOR_UNTRUST)) != 0;
 }
 
 /* ---- bash ---- */

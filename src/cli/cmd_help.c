@@ -15,8 +15,13 @@
 static const struct {
     const char *topic, *page;
 } topics[] = {
-    {"bawn", "bawn"},       {"config", "bawn-config"}, {"configuration", "bawn-config"},
-    {"completion", "bawn"}, {"help", "bawn"},
+    {"bawn", "bawn"},
+    {"config", "bawn-config"},
+    {"configuration", "bawn-config"},
+    {"requirements", "bawn-requirements"},
+    {"completion", "bawn"},
+    {"help", "bawn"},
+    {"untrust", "bawn-trust"},
 };
 
 static const char *page_of(struct arena *a, const char *topic)

@@ -56,6 +56,8 @@ static int run(struct setup *s, const struct options *o)
             .json = o->json,
             .quiet = o->quiet,
             .state_dir = setup_state_dir(s, false),
+            .state_problem = s->state_problem,
+            .state_fix = s->state_fix,
         };
         int r = sandbox_run(s->plan, &run, &status, &err);
         if (r == 0)
@@ -93,12 +95,20 @@ int cmd_sandbox(int argc, char **argv)
     status = cli_load(&s, &o);
     if (status)
         return status;
-    if (setup_survey(&s, &err) < 0 || setup_plan(&s, &err) < 0)
+    /* What needs no plan is begun beside the making of it. Which backend it will be is certain here
+     * only when it was chosen by name. */
+    if (!o.explain && !s.profile->full_access && s.config->backend == BACKEND_BUNDLED)
+        sandbox_prepare(s.profile->network != NETWORK_OPEN);
+    if (setup_survey(&s, &err) < 0 || setup_plan(&s, &err) < 0) {
+        sandbox_unprepare();
         return cli_error(&err, EXIT_SETUP);
+    }
 
     /* Whoever reads the plan finds the warnings in it. */
     if (!o.explain && s.start_warning && !o.quiet)
         print_warning("%s", s.start_warning);
+    if (s.state_warning && !o.quiet)
+        print_warning("%s", s.state_warning);
     if (!o.explain)
         print_warnings(s.plan->warnings, s.plan->n_warnings);
     if (o.verbose)

@@ -10,6 +10,10 @@ int cmd_explain(int argc, char **argv);
 int cmd_permissions(int argc, char **argv);
 int cmd_denials(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_trust(int argc, char **argv);
+int cmd_untrust(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 

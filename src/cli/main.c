@@ -27,10 +27,34 @@ const struct command commands[] = {
      "Without NAME: the profile in force here. Presets are named preset:NAME.",
      "bawn permissions show :workspace\nbawn permissions show preset:secrets", false,
      cmd_permissions},
+    {FOR_STATUS, "status", "what holds here: mode, roots, network, approvals, layers", "[options]",
+     "In words; --json for programs. Runs nothing.", "bawn status\nbawn status -s read-only", false,
+     cmd_status},
     {FOR_DENIALS, "denials", "what runs with --log-denials refused", "[options]",
      "Prints the recorded refusals, oldest first.", "bawn denials --last 5", false, cmd_denials},
     {FOR_DOCTOR, "doctor", "what works on this machine, and what to do about the rest", "[options]",
      "Probes the kernel and every backend. Changes nothing.", NULL, false, cmd_doctor},
+    {FOR_CONFIG, "config", "show, check or change the configuration",
+     "show [--effective] [--origins] [options]\n"
+     "get KEY [options]\n"
+     "check [FILE…] [options]\n"
+     "set KEY VALUE\n"
+     "set --unset KEY\n"
+     "schema [requirements]\n"
+     "import --from codex [--codex-home DIR] [--dry-run] [--force]",
+     "KEY is a dotted TOML key, VALUE is TOML, or else a string. bawn-config(5) lists\n"
+     "the keys.",
+     "bawn config show --origins\n"
+     "bawn config set sandbox_mode workspace-write",
+     false, cmd_config},
+    {FOR_TRUST, "trust", "trust a project: its own configuration is read",
+     "[PATH] [--recursive]\n--list",
+     "Without PATH: the project you are in. Nothing else ever sets trust.",
+     "bawn trust\nbawn trust --recursive ~/work\nbawn trust --list", false, cmd_trust},
+    {FOR_UNTRUST, "untrust", "withdraw trust: a project's commands are asked about",
+     "[PATH] [--recursive]\n[PATH] --forget",
+     "Without PATH: the project you are in. --forget: as if nobody had said anything.",
+     "bawn untrust\nbawn untrust --forget ~/old", false, cmd_untrust},
     {FOR_COMPLETION, "completion", "print the completion script for a shell", "bash|zsh|fish",
      "Source it, or put it where the shell looks.",
      "bawn completion bash >~/.local/share/bash-completion/completions/bawn\n"

@@ -37,7 +37,12 @@ enum {
     FOR_DOCTOR = 1u << 4,
     FOR_COMPLETION = 1u << 5,
     FOR_HELP = 1u << 6,
-    FOR_POLICY = FOR_SANDBOX | FOR_EXPLAIN | FOR_PERMISSIONS, /* takes what decides a profile */
+    FOR_CONFIG = 1u << 7,
+    FOR_TRUST = 1u << 8,
+    FOR_STATUS = 1u << 9,
+    FOR_UNTRUST = 1u << 10,
+    /* takes what decides a profile */
+    FOR_POLICY = FOR_SANDBOX | FOR_EXPLAIN | FOR_PERMISSIONS | FOR_CONFIG | FOR_STATUS,
     FOR_ALL = 0x7fff,
 };
 
@@ -55,7 +60,11 @@ struct word_list {
 /* What a command line said. Strings are the process's own argv. */
 struct options {
     struct arena *arena; /* for the lists */
-    bool help, explain, json, strict, log_denials, quiet, verbose, full_auto, yolo;
+    bool help, explain, json, strict, log_denials, quiet, verbose, full_auto, yolo, search;
+    bool unset; /* config set */
+    bool force; /* config import, as the next two; --dry-run is `explain` */
+    const char *from, *codex_home;
+    bool effective, origins;
     enum sandbox_mode mode;     /* MODE_UNSET when not given */
     const char *permissions;    /* -P */
     const char *policy;         /* -a */
@@ -66,8 +75,9 @@ struct options {
     int status_fd;              /* -1 when not given */
     int *pass_fds;
     size_t n_pass_fds;
-    unsigned long last; /* --last; 0 when not given */
-    char **rest;        /* words behind the options, NULL-terminated */
+    bool recursive, forget, list; /* trust, untrust */
+    unsigned long last;           /* --last; 0 when not given */
+    char **rest;                  /* words behind the options, NULL-terminated */
     size_t n_rest;
 };
 

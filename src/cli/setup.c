@@ -22,8 +22,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SYSTEM_CONFIG "/etc/bawn/config.toml"
-#define PASSWD_FILE   "/etc/passwd"
+#define SYSTEM_CONFIG  "/etc/bawn/config.toml"
+#define MANAGED_CONFIG "/etc/bawn/managed_config.toml"
+#define REQUIREMENTS   "/etc/bawn/requirements.toml"
+#define PASSWD_FILE    "/etc/passwd"
 
 void setup_release(struct setup *s)
 {
@@ -150,6 +152,14 @@ static int find_homes(struct setup *s, struct error *err)
             s->bawn_home = other;
     }
     return 0;
+}
+
+const char *setup_codex_home(struct setup *s, const char *named)
+{
+    const char *dir = named ? named : set_and_not_empty("CODEX_HOME");
+    if (dir)
+        return path_join(&s->arena, s->cwd, dir);
+    return s->home ? path_join(&s->arena, s->home, ".codex") : NULL;
 }
 
 /* ---- the working directory ---- */
@@ -289,40 +299,6 @@ bool in_version_control(struct setup *s, const char *dir)
 
 /* ---- configuration and profile ---- */
 
-/* -p NAME: is there such a configuration profile, as a file or as a table? */
-static bool config_profile_exists(const struct setup *s, const char *name)
-{
-    char path[MAX_PATH_BYTES];
-    const struct toml_value *tree = s->config->tree, *table = NULL;
-    if (tree && tree->type == TOML_TABLE)
-        table = toml_get(tree, BYTES("profiles"));
-    if (table && table->type == TOML_TABLE && toml_get(table, bytes_of(name)))
-        return true;
-    int n =
-        s->bawn_home ? snprintf(path, sizeof(path), "%s/%s.config.toml", s->bawn_home, name) : -1;
-    return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0;
-}
-
-static int check_config_profile(const struct setup *s, struct error *err)
-{
-    const char *name = s->options->config_profile;
-    if (!name)
-        return 0;
-    if (strchr(name, '/') || name[0] == '.')
-        return error_set(err, -EINVAL, "--profile \"%s\": not the name of a profile", show(name));
-    if (!config_profile_exists(s, name)) {
-        int r = error_set(err, -ENOENT, "--profile \"%s\": there is no such profile", show(name));
-        error_hint(err, "a profile is the file %s/%s.config.toml or the table [profiles.%s]",
-                   s->bawn_home ? show(s->bawn_home) : "~/.bawn", show(name), show(name));
-        return r;
-    }
-    /* Half a configuration is not run on: what the profile says might be the stricter half. */
-    int r = error_set(err, -ENOTSUP, "--profile \"%s\": configuration profiles are not read yet",
-                      show(name));
-    error_hint(err, "give its settings with -c KEY=VALUE, or a permission profile with -P");
-    return r;
-}
-
 /* Without a directory there is no workspace to write to: read-only, unless nothing is confined. A
  * profile of the person's own may hold masks that :read-only lacks, so it is not replaced silently.
  */
@@ -346,26 +322,22 @@ static int narrow_lost_cwd(const struct setup *s, const char **name, struct erro
     return 0;
 }
 
-/* A policy given with -a is a dedicated flag: it comes behind every -c. "granular" alone says
- * nothing about its parts; those stand in the configuration. */
-static int gather_overrides(struct setup *s, const char *const **ret, size_t *ret_n,
-                            struct error *err)
+/* Dedicated flags, as the configuration they stand for. "granular" alone says nothing about its
+ * parts; those stand in the configuration. */
+static size_t gather_flags(const struct setup *s, struct config_flag *ret)
 {
     const struct options *o = s->options;
-    *ret = o->overrides.v;
-    *ret_n = o->overrides.n;
-    if (!o->policy || str_eq(o->policy, "granular"))
-        return 0;
-    const char **all = arena_zalloc(&s->arena, o->overrides.n + 1, sizeof(*all));
-    const char *last = arena_printf(&s->arena, "approval_policy=\"%s\"", o->policy);
-    if (!all || !last)
-        return no_memory(err);
-    for (size_t i = 0; i < o->overrides.n; i++)
-        all[i] = o->overrides.v[i];
-    all[o->overrides.n] = last;
-    *ret = all;
-    *ret_n = o->overrides.n + 1;
-    return 0;
+    const char *both = o->yolo ? "--yolo" : o->full_auto ? "--full-auto" : NULL;
+    size_t n = 0;
+    if (o->mode != MODE_UNSET)
+        ret[n++] = (struct config_flag){both ? both : "--sandbox", "sandbox_mode",
+                                        sandbox_mode_word(o->mode)};
+    if (o->policy && !str_eq(o->policy, "granular"))
+        ret[n++] =
+            (struct config_flag){both ? both : "--ask-for-approval", "approval_policy", o->policy};
+    if (o->search)
+        ret[n++] = (struct config_flag){"--search", "web_search", "live"};
+    return n;
 }
 
 struct perm_context setup_context(const struct setup *s)
@@ -386,27 +358,40 @@ int setup_profile(struct setup *s, struct error *err)
 {
     const struct options *o = s->options;
     const char *name = o->permissions;
+    struct config_flag flags[4];
     struct config_request request = {
         .system_file = SYSTEM_CONFIG,
+        .managed_file = MANAGED_CONFIG,
+        .requirements_file = REQUIREMENTS,
         .bawn_home = s->bawn_home,
         .home = s->home,
         .cwd = s->cwd,
-        .flag_mode = o->mode,
+        .profile = o->config_profile,
+        .overrides = o->overrides.v,
+        .n_overrides = o->overrides.n,
+        .flags = flags,
+        .n_flags = gather_flags(s, flags),
         .strict = o->strict,
+        .find_project = !s->cwd_lost,
     };
     if (o->mode == MODE_UNSET && !name && !s->cwd_lost)
         request.in_version_control = in_version_control(s, s->cwd);
-    int r = gather_overrides(s, &request.overrides, &request.n_overrides, err);
-    if (r < 0 || (r = config_load(&s->arena, &request, &s->config, err)) < 0 ||
-        (r = check_config_profile(s, err)) < 0)
+    int r = config_load(&s->arena, &request, &s->config, err);
+    if (r < 0)
         return r;
     if (s->cwd_lost && (r = narrow_lost_cwd(s, &name, err)) < 0)
         return r;
     struct perm_context context = setup_context(s);
+    /* Found before it was known what the command may write. */
+    s->state_dir = NULL;
+    s->state_looked = false;
     return profile_resolve(s->config, name, &context, &s->profile, err);
 }
 
 /* ---- the plan ---- */
+
+static bool is_stateless(struct setup *s);
+static int say_state_unfit(struct setup *s, struct error *err);
 
 /* Is there a bwrap to choose? Asked only where one can be chosen. */
 static int find_bwrap(struct setup *s, struct error *err)
@@ -428,7 +413,8 @@ static int find_bwrap(struct setup *s, struct error *err)
     }
     s->bwrap.path = fit ? arena_strdup(&s->arena, probe.path) : NULL;
     s->bwrap.why = fit ? NULL : arena_strdup(&s->arena, probe.result.detail);
-    s->start_warning = probe_start_warning(&probe);
+    /* Where bwrap was asked for by name there is no other: the error says all. */
+    s->start_warning = s->config->backend == BACKEND_BWRAP ? NULL : probe_start_warning(&probe);
     return fit && !s->bwrap.path ? no_memory(err) : 0;
 }
 
@@ -497,9 +483,14 @@ int setup_plan(struct setup *s, struct error *err)
         .environ = (const char *const *)environ,
         .bwrap = s->bwrap,
         .log_denials = s->options->log_denials,
+        .stateless = is_stateless(s),
     };
     int r = plan_build(&s->arena, &input, &s->plan, err);
-    return r < 0 ? r : merge_warnings(s, err);
+    if (r < 0 || (r = merge_warnings(s, err)) < 0)
+        return r;
+    if (may_keep_state(s) && !s->state_dir)
+        r = say_state_unfit(s, err);
+    return r;
 }
 
 /* ---- the state directory ---- */
@@ -512,43 +503,109 @@ static bool is_private_dir(const char *path)
            (st.st_mode & 077) == 0 && access(path, W_OK) == 0;
 }
 
-/* Makes PATH where its parent is ours; a home that belongs to somebody else (sudo with the person's
- * HOME) gets no files of ours. */
-static bool make_private_dir(const char *path, const char *above)
+enum state_how { STATE_LOOK, STATE_MAKE, STATE_COULD_MAKE };
+
+/* Makes PATH where its parent is ours, or says whether it could; a home that belongs to somebody
+ * else (sudo with the person's HOME) gets no files of ours. */
+static bool make_private_dir(const char *path, const char *above, enum state_how how)
 {
     struct stat st;
-    if (stat(above, &st) < 0 || st.st_uid != geteuid())
+    if (how == STATE_LOOK || stat(above, &st) < 0 || st.st_uid != geteuid())
         return false;
+    if (how == STATE_COULD_MAKE)
+        return access(above, W_OK | X_OK) == 0 && access(path, F_OK) < 0;
     return path_mkdirs(path, 0700) == 0 && is_private_dir(path);
 }
 
-static const char *find_state_dir(struct setup *s, bool make)
+/* A directory of the session: ours, and nothing that the command can write. (What lies in BAWN_HOME
+ * is protected by itself.) */
+static const char *state_in_runtime(struct setup *s, const char *runtime, enum state_how how)
+{
+    bool there;
+    const char *path =
+        runtime ? path_join(&s->arena, canonical(&s->arena, runtime, &there), "bawn") : NULL;
+    if (!path || (s->profile && !s->profile->full_access &&
+                  permissions_check(s->profile, path).access == ACCESS_WRITE))
+        return NULL;
+    return is_private_dir(path) || make_private_dir(path, runtime, how) ? path : NULL;
+}
+
+static const char *find_state_dir(struct setup *s, enum state_how how)
 {
     struct arena *a = &s->arena;
     const char *path = s->bawn_home ? path_join(a, s->bawn_home, "state") : NULL;
     if (path && is_private_dir(path))
         return path;
-    if (path && make) {
+    if (path && how != STATE_LOOK) {
         /* The nearest directory above that exists already. */
         char *above = path_parent(a, path);
         while (above && access(above, F_OK) < 0 && above[1])
             above = path_parent(a, above);
-        if (above && make_private_dir(path, above))
+        if (above && make_private_dir(path, above, how))
             return path;
     }
-    const char *runtime = absolute(a, set_and_not_empty("XDG_RUNTIME_DIR"));
-    path = runtime ? path_join(a, runtime, "bawn") : NULL;
-    if (path && (is_private_dir(path) || (make && make_private_dir(path, runtime))))
-        return path;
-    return NULL;
+    path = state_in_runtime(s, absolute(a, set_and_not_empty("XDG_RUNTIME_DIR")), how);
+    /* Where sessions have it whose environment was not passed on (cron, su, a service). */
+    return path ? path
+                : state_in_runtime(s, arena_printf(a, "/run/user/%lu", (unsigned long)geteuid()),
+                                   how);
+}
+
+/* The state directory is there and not fit: what is wrong with it, and the command that mends it.
+ */
+static int find_state_problem(struct setup *s, struct error *err)
+{
+    struct arena *a = &s->arena;
+    const char *path = s->bawn_home ? path_join(a, s->bawn_home, "state") : NULL;
+    struct stat st;
+    if (!path || lstat(path, &st) < 0)
+        return 0;
+    const char *shown = show(path);
+    if (!S_ISDIR(st.st_mode)) {
+        s->state_problem = arena_printf(a, "%s is not a directory", shown);
+        s->state_fix = arena_printf(a, "mv %s %s.old", shown, shown);
+    } else if (st.st_uid != geteuid()) {
+        s->state_problem =
+            arena_printf(a, "%s belongs to uid %lu, not to you", shown, (unsigned long)st.st_uid);
+        s->state_fix = arena_printf(a, "sudo chown -R %lu %s", (unsigned long)geteuid(), shown);
+    } else {
+        bool open = st.st_mode & 077;
+        s->state_problem =
+            arena_printf(a, "%s has mode %04o: %s", shown, (unsigned)st.st_mode & 07777,
+                         open ? "it has to be closed to others" : "you cannot write it");
+        s->state_fix = arena_printf(a, "chmod 700 %s", shown);
+    }
+    return s->state_problem && s->state_fix ? 0 : no_memory(err);
+}
+
+/* A run that goes without is told; where it cannot, the error tells it. */
+static int say_state_unfit(struct setup *s, struct error *err)
+{
+    int r = find_state_problem(s, err);
+    if (r < 0 || !s->state_problem)
+        return r;
+    for (size_t i = 0; i < s->plan->n_mounts; i++)
+        if (s->plan->mounts[i].op == MOUNT_MISSING)
+            return 0;
+    s->state_warning = arena_printf(&s->arena, "nothing is written down: %s; mended by: %s",
+                                    s->state_problem, s->state_fix);
+    return s->state_warning ? 0 : no_memory(err);
 }
 
 const char *setup_state_dir(struct setup *s, bool make)
 {
     if (!s->state_dir && (make || !s->state_looked))
-        s->state_dir = find_state_dir(s, make);
+        s->state_dir = find_state_dir(s, make ? STATE_MAKE : STATE_LOOK);
     s->state_looked = true;
     return s->state_dir;
+}
+
+/* Nowhere to write down what is made on the host. What is only shown makes nothing, and says what a
+ * run would find. */
+static bool is_stateless(struct setup *s)
+{
+    return !setup_state_dir(s, false) &&
+           (s->purpose == SETUP_RUN || !find_state_dir(s, STATE_COULD_MAKE));
 }
 
 /* ---- what every subcommand begins with ---- */

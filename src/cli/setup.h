@@ -36,6 +36,9 @@ struct setup {
     struct profile *profile;
     const char *state_dir; /* setup_state_dir() */
     bool state_looked;
+    /* Set with the plan when a run finds $BAWN_HOME/state there and not fit, else NULL: what is
+     * wrong, the command that mends it, and both in words when the run goes without. */
+    const char *state_problem, *state_fix, *state_warning;
     struct bwrap_facts bwrap;
     const char *start_warning; /* about bwrap, or NULL; static */
     struct survey survey;
@@ -58,9 +61,13 @@ int setup_survey(struct setup *s, struct error *err);
 int setup_plan(struct setup *s, struct error *err);
 
 /* bawn's state directory (0700, the caller's own), or NULL when there is none. MAKE: make it when
- * it is missing. $BAWN_HOME/state, or $XDG_RUNTIME_DIR/bawn where the home is missing or read-only.
- */
+ * it is missing. $BAWN_HOME/state, or where the home is missing or read-only $XDG_RUNTIME_DIR/bawn
+ * or /run/user/UID/bawn, unless the command can write there. */
 const char *setup_state_dir(struct setup *s, bool make);
+
+/* Where Codex keeps its configuration: NAMED, or $CODEX_HOME, or ~/.codex. Absolute; NULL without a
+ * home. After setup_world(). */
+const char *setup_codex_home(struct setup *s, const char *named);
 
 /* The home of UID in a passwd(5) file, in A; NULL when it names none. No NSS: the launcher is
  * static, and what a name service says is reached through $HOME. */
