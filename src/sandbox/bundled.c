@@ -1,7 +1,8 @@
 /*
  * The bundled backend: bawn's own mounter.
  *
- * One clone3 makes all namespaces. In it, init turns the host's file tree into the sandbox's:
+ * The namespaces are made beside the planning (namespaces.h). In them, init turns the host's file
+ * tree into the sandbox's:
  *
  *   1. collect   every tree that the plan binds is opened without following any link, compared with
  *                what the survey saw (device and inode), and cloned into a detached mount
@@ -21,23 +22,20 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
+#include "sandbox/namespaces.h"
 #include "sandbox/survey.h"
 
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <linux/sockios.h>
 
 #define LOCKED_DOWN (UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NODEV)
 #define AT_SELF     (AT_EMPTY_PATH)
@@ -45,9 +43,11 @@
 struct set_up {
     struct launch *l;
     const struct plan *plan;
-    int host_root; /* O_PATH of the root as it was */
-    int new_root;  /* where the plan is carried out */
-    int mask_fs;   /* root of the tmpfs with the unreadable file and directories */
+    int host_root;     /* O_PATH of the root as it was */
+    int new_root;      /* where the plan is carried out */
+    int host_dev;      /* the host's /dev, or negative */
+    int mask_fs;       /* root of the tmpfs with the unreadable file and directories */
+    bool mask_covered; /* it stands where the sandbox's own /dev comes to stand */
     int mask_file, mask_dir, empty_dir;
     int *trees; /* detached mount of each MOUNT_BIND, by index */
 };
@@ -152,15 +152,25 @@ static int set_attr(int fd, uint64_t set)
     return sys_mount_setattr(fd, "", AT_SELF, &attr);
 }
 
-/* A tmpfs with what masks are made of. It hangs unseen over the root until step 3 is done: a
- * detached mount cannot be cloned before kernel 6.15. */
+/* A tmpfs with what masks are made of. A detached mount cannot be cloned before kernel 6.15, so it
+ * has to stand somewhere, and to take a mount away again makes the kernel wait for all processors
+ * (half a millisecond). So it stands on the host's /dev, where it is covered for good by the
+ * sandbox's own, or goes away with the host's tree; a plan without a /dev has it over the root
+ * until step 3 is done. Nothing but the empty files is in it. */
 static void make_masks(struct set_up *s)
 {
     static const char *const options[][2] = {{"mode", "0555"}, {"size", "64k"}, {NULL, NULL}};
     s->mask_fs = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
     if (s->mask_fs < 0)
         init_fail(s->l, s->mask_fs, "cannot make a tmpfs for masks");
-    int r = sys_move_mount(s->mask_fs, AT_FDCWD, "/", UAPI_MOVE_MOUNT_F_EMPTY_PATH);
+    bool dev = false;
+    for (size_t i = 0; i < s->plan->n_mounts && !dev; i++)
+        dev = s->plan->mounts[i].op == MOUNT_DEV;
+    s->mask_covered = dev && s->host_dev >= 0;
+    int r = s->mask_covered
+                ? sys_move_mount(s->mask_fs, s->host_dev, "",
+                                 UAPI_MOVE_MOUNT_F_EMPTY_PATH | UAPI_MOVE_MOUNT_T_EMPTY_PATH)
+                : sys_move_mount(s->mask_fs, AT_FDCWD, "/", UAPI_MOVE_MOUNT_F_EMPTY_PATH);
     if (r < 0)
         init_fail(s->l, r, "cannot attach the tmpfs for masks");
     _cleanup_fd_ int file = openat(s->mask_fs, "file", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
@@ -379,19 +389,18 @@ static void put_dev(struct set_up *s)
                                            {"pts/ptmx", "ptmx"}};
     int trees[ARRAY_LEN(nodes)];
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
-        char path[64];
-        (void)snprintf(path, sizeof(path), "dev/%s", nodes[i]);
-        _cleanup_fd_ int fd = path_openat2(s->host_root, path, O_PATH | O_NOFOLLOW, 0, 0);
+        /* Not by a path from the root: the masks may stand there. */
+        _cleanup_fd_ int fd = path_openat2(s->host_dev, nodes[i], O_PATH | O_NOFOLLOW, 0, 0);
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
-            init_fail(s->l, fd < 0 ? fd : -ENODEV, "cannot use the host's /%s", path);
+            init_fail(s->l, fd < 0 ? fd : -ENODEV, "cannot use the host's /dev/%s", nodes[i]);
         trees[i] = sys_open_tree(fd, "", AT_SELF | UAPI_OPEN_TREE_CLONE | O_CLOEXEC);
         /* Step 2 may have set nodev already: these few are devices on purpose. */
         struct uapi_mount_attr attr = {.attr_set = UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC,
                                        .attr_clr = UAPI_MOUNT_ATTR_NODEV | UAPI_MOUNT_ATTR_RDONLY,
                                        .propagation = MS_PRIVATE};
         if (trees[i] < 0 || sys_mount_setattr(trees[i], "", AT_SELF, &attr) < 0)
-            init_fail(s->l, -errno, "cannot use the host's /%s", path);
+            init_fail(s->l, -errno, "cannot use the host's /dev/%s", nodes[i]);
     }
     _cleanup_fd_ int dev =
         new_filesystem("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
@@ -494,9 +503,13 @@ static void attach_all(struct set_up *s)
     fd_close(s->mask_file);
     fd_close(s->mask_dir);
     fd_close(s->empty_dir);
-    if (fchdir(s->mask_fs) < 0 || umount2(".", MNT_DETACH) < 0)
+    if (!s->mask_covered && (fchdir(s->mask_fs) < 0 || umount2(".", MNT_DETACH) < 0))
         init_fail(s->l, -errno, "cannot take the tmpfs for masks away");
     fd_close(s->mask_fs);
+    fd_close(s->host_dev);
+    /* Where bawn was started may be covered by now; the command enters its directory by name. */
+    if (chdir("/") < 0)
+        init_fail(s->l, -errno, "cannot leave the host's directory");
     if (s->plan->root_is_host)
         return;
     if (fchdir(s->new_root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -539,71 +552,6 @@ static void verify(struct set_up *s)
 
 /* ---- the process ---- */
 
-/* The network namespace takes the kernel as long as all the mounts together, and nothing in them
- * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
- * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
-struct net {
-    bool wants_diag;
-    int fd;   /* the namespace */
-    int diag; /* a diagnostics socket in it, or negative */
-    int code; /* 0 or a negative errno */
-    const char *what;
-    pid_t pid;
-    char stack[16384] __attribute__((aligned(16)));
-};
-
-static int net_failed(struct net *n, const char *what)
-{
-    n->code = -errno;
-    n->what = what;
-    return 1;
-}
-
-static int net_main(void *data)
-{
-    struct net *n = data;
-    if (unshare(CLONE_NEWNET) < 0)
-        return net_failed(n, "cannot make a network namespace");
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-        return net_failed(n, "cannot bring the loopback device up");
-    n->fd = ioctl(fd, SIOCGSKNS);
-    if (n->fd < 0)
-        return net_failed(n, "cannot hold the network namespace");
-    if (n->wants_diag)
-        n->diag = init_open_diag();
-    fd_close(fd);
-    n->code = 0;
-    return 0;
-}
-
-static void net_start(struct launch *l, struct net *n)
-{
-    n->fd = n->diag = -1;
-    n->code = -EIO;
-    n->what = "cannot make a network namespace";
-    n->wants_diag = l->plan->filter & FILTER_NETWORK_OFF;
-    if (l->plan->network == NETWORK_OPEN)
-        return;
-    n->pid = clone(net_main, n->stack + sizeof(n->stack), CLONE_VM | CLONE_FILES | SIGCHLD, n);
-    if (n->pid < 0)
-        init_fail(l, -errno, "cannot make a network namespace");
-}
-
-static void net_enter(struct launch *l, struct net *n)
-{
-    if (l->plan->network == NETWORK_OPEN)
-        return;
-    while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    if (n->code < 0)
-        init_fail(l, n->code, "%s", n->what);
-    if (setns(n->fd, CLONE_NEWNET) < 0)
-        init_fail(l, -errno, "cannot enter the network namespace");
-    fd_close(n->fd);
-}
-
 static void raise_nofile(struct launch *l, size_t need)
 {
     struct rlimit want = l->nofile;
@@ -613,19 +561,18 @@ static void raise_nofile(struct launch *l, size_t need)
     }
 }
 
-static _noreturn_ void bundled_child(struct launch *l, int *trees)
+static void bundled_child(void *data)
 {
+    struct set_up s = *(const struct set_up *)data;
+    struct launch *l = s.l;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         _exit(125);
-    static struct net net;
-    net_start(l, &net);
-    await_message(l, MESSAGE_GO);
-    struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
     s.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s.host_root < 0)
         init_fail(l, -errno, "cannot open /");
     umask(0);
+    s.host_dev = open_in(s.host_root, "/dev", O_DIRECTORY);
     collect(&s);
     make_base(&s);
     make_masks(&s);
@@ -644,43 +591,18 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
             init_fail(l, r, "cannot make a terminal for the command");
     }
     fd_close(s.host_root);
-    net_enter(l, &net);
-    init_main(l, net.diag, master, slave);
-}
-
-static int write_file(pid_t pid, const char *name, const char *text)
-{
-    char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    return write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
-/* The same ids inside as outside. The host's root maps all of them so that owners show as they are;
- * it has no capability inside either way. */
-static int map_ids(pid_t pid, struct error *err)
-{
-    char map[64];
-    int r = 0;
-    bool all = geteuid() == 0;
-    if (all) {
-        r = write_file(pid, "uid_map", "0 0 4294967295");
-        if (r == 0)
-            r = write_file(pid, "gid_map", "0 0 4294967295");
-        if (r == 0)
-            return 0;
+    int diag = -1;
+    if (l->plan->network != NETWORK_OPEN) {
+        const char *what;
+        int r = namespaces_enter_network(&diag, &what);
+        if (r < 0)
+            init_fail(l, r, "%s", what);
     }
-    (void)snprintf(map, sizeof(map), "%u %u 1", geteuid(), geteuid());
-    r = write_file(pid, "uid_map", map);
-    if (r == 0)
-        r = write_file(pid, "setgroups", "deny");
-    if (r == 0) {
-        (void)snprintf(map, sizeof(map), "%u %u 1", getegid(), getegid());
-        r = write_file(pid, "gid_map", map);
+    if (!(l->plan->filter & FILTER_NETWORK_OFF)) {
+        fd_close(diag);
+        diag = -1;
     }
-    return r < 0 ? error_errno(err, r, "cannot map user and group ids into the sandbox") : 0;
+    init_main(l, diag, master, slave);
 }
 
 /* Is there room for the plan's mounts? Asked of large plans only; a wrong guess still ends at the
@@ -705,34 +627,22 @@ static int check_room(const struct plan *plan, struct error *err)
 
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
-    uint64_t flags =
-        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     int r = check_room(l->plan, err);
     if (r < 0)
         return r;
     _cleanup_free_ int *trees = mem_zalloc(l->plan->n_mounts + 1, sizeof(*trees));
     if (!trees)
         return error_set(err, -ENOMEM, "out of memory");
-    int pidfd = -1;
-    pid_t pid = sys_clone3(flags, &pidfd);
-    if (pid == 0)
-        bundled_child(l, trees);
-    if (pid < 0) {
-        error_errno(err, pid, "cannot make namespaces for the sandbox");
-        error_hint(err, "`bawn doctor` shows what forbids them and how to allow it");
+    struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
+    pid_t pid = namespaces_spawn(l->plan->network != NETWORK_OPEN, bundled_child, &s, err);
+    if (pid < 0)
         return pid;
-    }
-    r = map_ids(pid, err);
-    struct message go = {.kind = MESSAGE_GO};
-    if (r == 0) {
-        r = fd_send(l->control[0], &go, sizeof(go), NULL, 0);
-        if (r < 0)
-            error_errno(err, r, "cannot start the sandbox");
-    }
-    if (r < 0) {
+    int pidfd = sys_pidfd_open(pid);
+    if (pidfd < 0) {
+        error_errno(err, pidfd, "cannot watch the sandbox");
         (void)kill(pid, SIGKILL);
-        fd_close(pidfd);
-        return r;
+        (void)waitpid(pid, NULL, __WALL);
+        return pidfd;
     }
     *ret_pid = pid;
     *ret_pidfd = pidfd;

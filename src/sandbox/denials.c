@@ -126,19 +126,79 @@ static void add(struct denials *d, const struct denial *one, const char *what, c
     tell_status(d, slot);
 }
 
-/* A TOML basic string of PATH. */
+/* A TOML basic string, in what a terminal shows as it is. */
 static void put_toml_string(struct strbuf *b, const char *s)
 {
+    size_t n = strlen(s);
     strbuf_putc(b, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            strbuf_putc(b, '\\');
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            strbuf_printf(b, "\\u%04x", (unsigned char)*s);
+    for (size_t i = 0, len; i < n; i += len) {
+        uint32_t c = 0;
+        len = utf8_decode((const unsigned char *)s + i, n - i, &c);
+        if (len == 0)
+            len = 1; /* no TOML can say it: see put_place() */
+        else if (c == '"' || c == '\\')
+            strbuf_printf(b, "\\%c", (char)c);
+        else if (utf8_deceives(c))
+            strbuf_printf(b, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
         else
-            strbuf_putc(b, *s);
+            strbuf_put(b, s + i, len);
     }
     strbuf_putc(b, '"');
+}
+
+/* Can N bytes of PATH stand in a file as the name of this very path? TOML is UTF-8, and in the key
+ * of a profile some characters are wildcards. */
+static bool can_be_written(const char *path, size_t n, bool key)
+{
+    for (size_t i = 0, len; i < n; i += len) {
+        uint32_t c;
+        len = utf8_decode((const unsigned char *)path + i, n - i, &c);
+        if (len == 0 || (key && (c == '*' || c == '?' || c == '[')))
+            return false;
+    }
+    return true;
+}
+
+/* PATH as a string, or where that cannot be written the nearest directory above that can. */
+static void put_place(struct strbuf *b, const char *path, bool key)
+{
+    char place[PATH_MAX];
+    size_t n = MIN_OF(strlen(path), sizeof(place) - 1);
+    while (n > 1 && !can_be_written(path, n, key))
+        while (n > 1 && path[--n] != '/')
+            ;
+    memcpy(place, path, n);
+    place[n] = '\0';
+    put_toml_string(b, place);
+}
+
+/* [permissions.NAME, to be closed by the caller. */
+static void put_profile(struct strbuf *b, const char *name)
+{
+    static const char bare[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    strbuf_puts(b, "[permissions.");
+    if (name[0] && name[strspn(name, bare)] == '\0')
+        strbuf_puts(b, name);
+    else
+        put_toml_string(b, name);
+}
+
+/* One word for a shell. */
+static void put_word(struct strbuf *b, const char *s)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+./:,@%";
+    if (s[0] && s[strspn(s, plain)] == '\0') {
+        strbuf_puts(b, s);
+        return;
+    }
+    strbuf_putc(b, '\'');
+    for (; *s; s++) {
+        if (*s == '\'')
+            strbuf_puts(b, "'\\'");
+        strbuf_putc(b, *s);
+    }
+    strbuf_putc(b, '\'');
 }
 
 static bool is_custom(const struct profile *p)
@@ -151,8 +211,9 @@ static bool is_custom(const struct profile *p)
 static void hint_entry(struct strbuf *b, const struct profile *p, const char *path,
                        enum access access)
 {
-    strbuf_printf(b, "[permissions.%s.filesystem]  ", is_custom(p) ? p->name : "NAME");
-    put_toml_string(b, path);
+    put_profile(b, is_custom(p) ? p->name : "NAME");
+    strbuf_puts(b, ".filesystem]  ");
+    put_place(b, path, true);
     strbuf_printf(b, " = \"%s\"", access_word(access));
     if (!is_custom(p))
         strbuf_printf(b, "  with extends = \"%s\", chosen by -P NAME",
@@ -168,17 +229,15 @@ static void put_parent(struct strbuf *b, const char *path, bool quoted)
     memcpy(dir, path, n);
     dir[n] = '\0';
     if (quoted)
-        put_toml_string(b, dir);
+        put_place(b, dir, false);
     else
-        strbuf_puts(b, dir);
+        put_word(b, dir);
 }
 
 static void hint_masked(struct strbuf *b, const struct perm_entry *e, enum access wanted)
 {
     static const char preset[] = "preset:";
-    if (e->kind == ENTRY_OWN)
-        strbuf_puts(b, "nothing: it is bawn's own");
-    else if (e->origin.file && e->origin.line)
+    if (e->origin.file && e->origin.line)
         strbuf_printf(b, "%s:%u  \"%s\" instead of \"none\"", e->origin.file, e->origin.line,
                       access_word(wanted));
     else if (e->origin.layer && str_starts(e->origin.layer, preset))
@@ -190,12 +249,12 @@ static void hint_masked(struct strbuf *b, const struct perm_entry *e, enum acces
 
 static void hint_protected(struct strbuf *b, const struct profile *p, const struct perm_entry *e)
 {
-    if (e->kind == ENTRY_OWN) {
-        strbuf_puts(b, "nothing: it is bawn's own");
-        return;
-    }
     if (e->origin.layer && str_starts(e->origin.layer, "preset:")) {
         hint_entry(b, p, e->path, ACCESS_WRITE);
+        return;
+    }
+    if (!can_be_written(e->path, strlen(e->path), true)) {
+        strbuf_puts(b, "no line: its path cannot stand in a profile (wildcards, or not UTF-8)");
         return;
     }
     const char *name = strrchr(e->path, '/');
@@ -204,9 +263,23 @@ static void hint_protected(struct strbuf *b, const struct profile *p, const stru
                       "[permissions.NAME]  include = [\"git\"]  with extends = \"%s\", chosen by "
                       "-P NAME (commits), or ",
                       p->name);
-    else if (name && str_eq(name, "/.git"))
-        strbuf_printf(b, "[permissions.%s]  include = [\"git\"] (commits), or ", p->name);
+    else if (name && str_eq(name, "/.git")) {
+        put_profile(b, p->name);
+        strbuf_puts(b, "]  include = [\"git\"] (commits), or ");
+    }
     hint_entry(b, p, e->path, ACCESS_WRITE);
+}
+
+/* bawn's own entry that keeps WANTED from PATH whatever the profile grants, or NULL. */
+static const struct perm_entry *own_entry(const struct profile *p, const char *path,
+                                          enum access wanted)
+{
+    for (size_t i = 0; i < p->n_entries; i++) {
+        const struct perm_entry *e = &p->entries[i];
+        if (e->kind == ENTRY_OWN && !e->glob && e->access < wanted && path_is_below(path, e->path))
+            return e;
+    }
+    return NULL;
 }
 
 void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid,
@@ -214,10 +287,14 @@ void denials_file(struct denials *d, const char *path, enum access wanted, pid_t
 {
     const struct profile *p = d->plan->profile;
     struct permission perm = permissions_check(p, path);
-    struct denial one = {.kind = DENIAL_FILE, .access = wanted, .entry = perm.entry, .pid = pid};
+    const struct perm_entry *own = own_entry(p, path, wanted);
+    struct denial one = {
+        .kind = DENIAL_FILE, .access = wanted, .entry = own ? own : perm.entry, .pid = pid};
     _cleanup_strbuf_ struct strbuf hint = {0};
     bool read_only = p->mode && str_eq(p->mode, "read-only");
-    if (perm.why == WHY_MASKED && perm.entry) {
+    if (own) {
+        strbuf_puts(&hint, "nothing: it is bawn's own");
+    } else if (perm.why == WHY_MASKED && perm.entry) {
         hint_masked(&hint, perm.entry, wanted);
     } else if (perm.why == WHY_PROTECTED && perm.entry) {
         hint_protected(&hint, p, perm.entry);
@@ -239,9 +316,10 @@ void denials_file(struct denials *d, const char *path, enum access wanted, pid_t
 void denials_network_hint(const struct plan *plan, struct strbuf *out)
 {
     const struct profile *p = plan->profile;
-    if (is_custom(p))
-        strbuf_printf(out, "[permissions.%s.network]  enabled = true", p->name);
-    else if (p->mode && str_eq(p->mode, "read-only"))
+    if (is_custom(p)) {
+        put_profile(out, p->name);
+        strbuf_puts(out, ".network]  enabled = true");
+    } else if (p->mode && str_eq(p->mode, "read-only"))
         strbuf_printf(
             out,
             "[permissions.NAME.network]  enabled = true  with extends = \"%s\", chosen by -P NAME",
@@ -353,7 +431,8 @@ void denials_report(struct denials *d, const struct run_options *options, int st
         if (d->list.n == 0 && d->more == 0)
             strbuf_puts(&b, "bawn: nothing was refused\n");
         else
-            strbuf_printf(&b, "bawn: %lu refused (%zu different):\n", total, d->list.n + d->more);
+            strbuf_printf(&b, "bawn: %lu refused (%s%zu different):\n", total,
+                          d->more ? "at least " : "", d->list.n);
         for (size_t i = 0; i < d->list.n && i < SUMMARY_MAX; i++)
             put_line(&b, &d->list.v[i]);
         if (d->list.n > SUMMARY_MAX)

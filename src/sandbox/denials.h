@@ -26,7 +26,7 @@ struct denials {
     const struct plan *plan;
     int status_fd;
     VEC(struct denial) list;
-    unsigned long more; /* distinct ones beyond the bound */
+    unsigned long more; /* what came when the list was full, and is not in it */
 };
 
 void denials_file(struct denials *d, const char *path, enum access wanted, pid_t pid,

@@ -86,10 +86,15 @@ static bool inherits(const struct config *c, struct bytes name)
     return !any_glob(c->env_exclude.v, c->env_exclude.n, name);
 }
 
+/* One list or several (a project's narrows the person's): a name has to pass each. */
 static bool included(const struct config *c, struct bytes name)
 {
-    return c->env_include_only.n == 0 ||
-           any_glob(c->env_include_only.v, c->env_include_only.n, name);
+    if (c->env_include_only.n && !any_glob(c->env_include_only.v, c->env_include_only.n, name))
+        return false;
+    for (size_t i = 0; i < c->n_env_narrow; i++)
+        if (!any_glob(c->env_narrow[i].v, c->env_narrow[i].n, name))
+            return false;
+    return true;
 }
 
 static bool name_of(const char *entry, struct bytes *ret)

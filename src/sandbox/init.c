@@ -129,21 +129,37 @@ static int sealed_copy(int from)
     return sys_ret(open(link, O_RDONLY | O_CLOEXEC));
 }
 
-/* The same file as FD, opened for reading by its name in the sandbox, or a negative errno. */
-static int open_here(int fd, const struct stat *st)
+/* The same file as FD, opened with FLAGS by its name in the sandbox, or a negative errno. */
+static int open_here(int fd, const struct stat *st, int flags)
 {
     char link[64], path[PATH_MAX];
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, sizeof(path) - 1);
-    if (n <= 0)
+    if (n <= 0 || path[0] != '/')
         return -ENOENT;
     path[n] = '\0';
     struct stat got;
-    _cleanup_fd_ int here = path_openat2(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+    _cleanup_fd_ int here = path_openat2(AT_FDCWD, path, flags, 0,
                                          UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
     if (here < 0 || fstat(here, &got) < 0 || got.st_dev != st->st_dev || got.st_ino != st->st_ino)
         return -ESTALE;
-    return fd_set_nonblock(here, false) < 0 ? -EIO : steal_fd(&here);
+    return steal_fd(&here);
+}
+
+/* A directory, or a mere place (O_PATH): every name looked up from it would be on the host's
+ * mounts, past masks and read-only binds. The command gets the same one through the sandbox's
+ * mounts, or nothing. */
+static void bring_place_inside(struct launch *l, int fd, const struct stat *st, int flags)
+{
+    _cleanup_fd_ int here = open_here(
+        fd, st, flags & O_PATH ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    if (here < 0)
+        init_fail(l, 0,
+                  "descriptor %d is a %s that the sandbox does not show: it cannot be passed in; "
+                  "pass a file, or let the profile read it",
+                  fd, S_ISDIR(st->st_mode) ? "directory" : "place (O_PATH)");
+    if (dup2(here, fd) < 0)
+        init_fail(l, -errno, "cannot bring descriptor %d into the sandbox", fd);
 }
 
 /* A file that was opened only to be read stands on the host's mount, and could be opened again for
@@ -154,10 +170,17 @@ static void bring_inside(struct launch *l, int fd)
 {
     struct stat st;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) || fstat(fd, &st) < 0 ||
-        !S_ISREG(st.st_mode) || st.st_nlink == 0)
+    if (flags < 0 || fstat(fd, &st) < 0)
         return;
-    _cleanup_fd_ int here = open_here(fd, &st);
+    if (S_ISDIR(st.st_mode) || (flags & O_PATH)) {
+        bring_place_inside(l, fd, &st, flags);
+        return;
+    }
+    if ((flags & O_ACCMODE) != O_RDONLY || !S_ISREG(st.st_mode) || st.st_nlink == 0)
+        return;
+    _cleanup_fd_ int here = open_here(fd, &st, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (here >= 0 && fd_set_nonblock(here, false) < 0)
+        init_fail(l, -EIO, "cannot bring descriptor %d into the sandbox", fd);
     if (here < 0)
         here = sealed_copy(fd);
     off_t at = lseek(fd, 0, SEEK_CUR);

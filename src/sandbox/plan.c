@@ -113,6 +113,17 @@ static void warn(struct builder *b, const char *text)
 
 /* ---- one item ---- */
 
+/* Does the person's own line say that exactly PATH is writable? Then the command makes it. */
+static bool is_written_by_name(const struct builder *b, const char *path)
+{
+    const struct profile *p = b->in->profile;
+    for (size_t i = 0; i < p->n_entries; i++)
+        if (p->entries[i].access == ACCESS_WRITE && p->entries[i].kind == ENTRY_NAMED &&
+            !p->entries[i].glob && strcmp(p->entries[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static void add_missing(struct builder *b, const struct survey_item *item,
                         const struct level *under, const struct perm_entry *entry)
 {
@@ -131,10 +142,15 @@ static void add_missing(struct builder *b, const struct survey_item *item,
             return;
         *slash = '\0';
     }
-    /* A mask needs no placeholder: who reads the name is judged anyway, and so is who makes it. */
+    if (entry->kind == ENTRY_PROTECTED && is_written_by_name(b, path))
+        return;
+    /* A mask needs no placeholder: who reads the name is judged anyway, and so is who makes it. Nor
+     * is one made that could not be written down first (a nested namespace is not judged: there the
+     * start is refused). */
     bool judged =
         b->in->config->backend != BACKEND_LANDLOCK && b->in->config->backend != BACKEND_EXTERNAL &&
-        (entry->keep_absent || (entry->access == ACCESS_NONE && entry->kind == ENTRY_NAMED));
+        (entry->keep_absent || (entry->access == ACCESS_NONE && entry->kind == ENTRY_NAMED) ||
+         (b->in->stateless && !b->in->config->allow_nested_userns));
     if (judged) {
         const char **name = vec_push(&b->absent);
         if (name)
@@ -445,6 +461,17 @@ static bool names_path(const struct perm_entry *e, const char *path)
     return glob_match_prefix(e->glob, rel) != 0;
 }
 
+/* A preset opens `.git`; where the survey found a file there and closed it, that stands. */
+static bool is_closed_again(const struct survey *s, const struct perm_entry *e)
+{
+    if (e->access != ACCESS_WRITE || e->glob || !perm_of_preset(e))
+        return false;
+    for (size_t i = 0; i < s->n_extra; i++)
+        if (s->extra[i].kind == ENTRY_GITDIR && strcmp(s->extra[i].path, e->path) == 0)
+            return true;
+    return false;
+}
+
 /* The profile with what the survey found: one list that permissions_check() answers from. Where an
  * entry's path led through a link, the entry holds for the place behind it as well. */
 static const struct profile *extended(struct builder *b)
@@ -479,6 +506,9 @@ static const struct profile *extended(struct builder *b)
             memcpy(all + led.n + s->n_extra, p->entries, p->n_entries * sizeof(*all));
         q->entries = all;
         q->n_entries = n;
+        for (size_t i = 0; i < n; i++)
+            if (is_closed_again(s, &all[i]))
+                all[i].access = ACCESS_READ;
     }
     vec_release(&led);
     return all ? q : NULL;

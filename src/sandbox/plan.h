@@ -142,6 +142,7 @@ struct plan_input {
     const char *const *environ; /* bawn's own, NULL-terminated */
     struct bwrap_facts bwrap;
     bool log_denials;
+    bool stateless; /* nothing can be written down, so no placeholder: missing names are watched */
 };
 
 /* Pure. */

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
+#include "sandbox/namespaces.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/supervise.h"
 #include "sandbox/terminal.h"
@@ -42,9 +43,10 @@ struct run {
     int64_t started_ms, wall_deadline_ms, kill_deadline_ms; /* 0 = none */
     unsigned interrupts;
     bool ended, timed_out, killed;
-    bool alone; /* when it ended, nothing else was running */
-    int status; /* what bawn exits with, once ended */
-    int signal; /* that ended the command, or 0 */
+    bool stop_asked; /* SIGTSTP came, and was passed on */
+    bool alone;      /* when it ended, nothing else was running */
+    int status;      /* what bawn exits with, once ended */
+    int signal;      /* that ended the command, or 0 */
     uint64_t maxrss_kib;
 };
 
@@ -70,8 +72,8 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
         error_set(err, -EISDIR,
                   "descriptor %d is a directory: it would open the host's files to the command",
                   fd);
-        error_hint(err, "redirect it from or to a file, or pass it on purpose with --pass-fd under "
-                        "another number");
+        error_hint(err, "redirect it from or to a file; --pass-fd under another number passes a "
+                        "directory as the sandbox shows it");
         return -EISDIR;
     }
     if (!S_ISSOCK(st.st_mode) || !(plan->filter & FILTER_NETWORK_OFF))
@@ -109,9 +111,12 @@ static int open_journal(struct run *r, const char *path, struct error *err)
         return 0;
     if (r->options->state_dir)
         return journal_open(r->options->state_dir, &r->l.journal, err);
-    error_set(err, -ENOENT, "no directory to keep state in: %s must be held while the command runs",
-              show(path));
-    error_hint(err, "set BAWN_HOME to a directory you can write");
+    const char *why = r->options->state_problem;
+    error_set(err, -ENOENT,
+              "no directory to keep state in: %s must be held while the command runs%s%s",
+              show(path), why ? ", and " : "", why ? why : "");
+    error_hint(err, "%s",
+               why ? r->options->state_fix : "set BAWN_HOME to a directory you can write");
     return -ENOENT;
 }
 
@@ -261,6 +266,31 @@ static int exec_failure(struct run *r, const struct message *m)
     return status;
 }
 
+/* The command was stopped by SIG, and the caller's shell sees bawn: it stops in the same way, by
+ * itself alone, as the command would. Only ^Z is for the whole job, and would have been sent to it
+ * by the terminal that bawn has made raw. Where stopping comes to nothing (a process group that
+ * nobody could continue), the command goes on too. */
+static void stop(struct run *r, int sig)
+{
+    bool job = r->terminal && sig == SIGTSTP && terminal_stop_typed(r->terminal);
+    r->stop_asked = false;
+    if (r->terminal)
+        terminal_suspend(r->terminal);
+    if (sig != SIGTSTP && sig != SIGTTIN && sig != SIGTTOU) {
+        (void)kill(getpid(), SIGSTOP);
+    } else {
+        sigset_t one;
+        sigemptyset(&one);
+        sigaddset(&one, sig);
+        (void)kill(job ? 0 : getpid(), sig);
+        (void)sigprocmask(SIG_UNBLOCK, &one, NULL); /* here it stops */
+        (void)sigprocmask(SIG_BLOCK, &one, NULL);
+    }
+    if (r->terminal)
+        terminal_resume(r->terminal);
+    tell_init(r, MESSAGE_SIGNAL, SIGCONT);
+}
+
 static void handle_message(struct run *r, const struct message *m)
 {
     switch (m->kind) {
@@ -273,12 +303,8 @@ static void handle_message(struct run *r, const struct message *m)
         r->ended = true;
         break;
     case MESSAGE_STOPPED:
-        if (r->terminal) {
-            terminal_suspend(r->terminal);
-            (void)kill(getpid(), SIGSTOP);
-            terminal_resume(r->terminal);
-            tell_init(r, MESSAGE_SIGNAL, SIGCONT);
-        }
+        if (r->terminal || r->stop_asked)
+            stop(r, m->code);
         break;
     case MESSAGE_EXITED:
         if (r->ended)
@@ -339,6 +365,7 @@ static int wait_started(struct run *r, struct error *err)
         r->command = sender;
         break;
     }
+    namespaces_wait();
     if (listener >= 0 || r->options->log_denials) {
         int e = supervisor_new(&r->l, steal_fd(&listener), steal_fd(&diag), &r->supervisor, err);
         if (e < 0)
@@ -371,13 +398,8 @@ static void forward(struct run *r, int sig)
         tell_init(r, MESSAGE_SIGNAL, SIGCONT);
         return;
     case SIGTSTP:
+        r->stop_asked = true; /* whether it stops is the command's to say: MESSAGE_STOPPED */
         tell_init(r, MESSAGE_SIGNAL, SIGTSTP);
-        if (r->terminal)
-            terminal_suspend(r->terminal);
-        (void)kill(getpid(), SIGSTOP);
-        if (r->terminal)
-            terminal_resume(r->terminal);
-        tell_init(r, MESSAGE_SIGNAL, SIGCONT);
         return;
     case SIGINT:
         if (++r->interrupts > 1) {
@@ -501,6 +523,7 @@ static void block_signals(struct run *r, sigset_t *ret_watched)
 
 static void finish(struct run *r)
 {
+    namespaces_end();
     if (r->terminal)
         terminal_finish(r->terminal);
     r->terminal = NULL;
@@ -525,15 +548,56 @@ static void finish(struct run *r)
     (void)sigprocmask(SIG_SETMASK, &r->l.old_mask, NULL);
 }
 
+/* The sockets to init, which has the descriptors that were open when its namespaces were begun. */
+struct sockets {
+    int control[2], work[2];
+    bool made;
+};
+static struct sockets prepared;
+
+static int make_sockets(struct sockets *s)
+{
+    int on = 1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->control) < 0)
+        return -errno;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->work) < 0) {
+        int r = -errno;
+        fd_close(s->control[0]);
+        fd_close(s->control[1]);
+        return r;
+    }
+    (void)setsockopt(s->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+    s->made = true;
+    return 0;
+}
+
+void sandbox_prepare(bool network)
+{
+    if (!prepared.made && make_sockets(&prepared) == 0)
+        namespaces_begin(network);
+}
+
+void sandbox_unprepare(void)
+{
+    namespaces_end();
+    for (int i = 0; i < 2 && prepared.made; i++) {
+        fd_close(prepared.control[i]);
+        fd_close(prepared.work[i]);
+    }
+    prepared.made = false;
+}
+
 static int start(struct run *r, struct error *err)
 {
     const struct plan *plan = r->l.plan;
-    int e = 0;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.control) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.work) < 0)
-        return error_errno(err, -errno, "cannot make sockets");
-    int on = 1;
-    (void)setsockopt(r->l.control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+    if (plan->backend != BACKEND_BUNDLED)
+        sandbox_unprepare();
+    int e = prepared.made ? 0 : make_sockets(&prepared);
+    if (e < 0)
+        return error_errno(err, e, "cannot make sockets");
+    memcpy(r->l.control, prepared.control, sizeof(r->l.control));
+    memcpy(r->l.work, prepared.work, sizeof(r->l.work));
+    prepared.made = false;
     switch (plan->backend) {
     case BACKEND_BWRAP:
         e = hold_placeholders(r, err);

@@ -291,6 +291,10 @@ static int missing_root(struct survey_builder *b, const struct perm_entry *e, st
     if (e->kind == ENTRY_BASE)
         return 0;
     if (!e->create) {
+        /* Writable all the same, by what lies above it. */
+        char *above = path_parent(b->a, e->path);
+        if (above && permissions_check(b->request->profile, above).access == ACCESS_WRITE)
+            return 0;
         r = survey_warn(b, "%s does not exist; not writable in this run", show(e->path));
         return r < 0 ? survey_memory(err) : 0;
     }

@@ -19,6 +19,7 @@
 #include "sandbox/survey_internal.h"
 
 #include "base/fd.h"
+#include "base/gitfile.h"
 #include "base/path.h"
 #include "base/sys.h"
 
@@ -37,21 +38,6 @@
 
 /* ---- the two files ---- */
 
-int gitfile_parse(struct bytes text, const char *prefix, struct bytes *ret)
-{
-    size_t pn = strlen(prefix);
-    if (text.n > SURVEY_MAX_GITFILE || text.n < pn || memcmp(text.p, prefix, pn) != 0)
-        return -EBADMSG;
-    text.p += pn;
-    text.n -= pn;
-    while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-        text.n--;
-    if (text.n == 0 || text.n >= MAX_PATH_BYTES || memchr(text.p, '\0', text.n))
-        return -EBADMSG;
-    *ret = text;
-    return 0;
-}
-
 /* Reads FILE (canonical) and finds what it names, relative to DIR. 1: found, 0: nothing (said why).
  */
 static int follow_file(struct survey_builder *b, const char *file, const char *dir,
@@ -64,7 +50,7 @@ static int follow_file(struct survey_builder *b, const char *file, const char *d
     struct stat st;
     int r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
     if (r == 0)
-        r = S_ISREG(st.st_mode) ? fd_read_all(fd, SURVEY_MAX_GITFILE, &text) : -EBADMSG;
+        r = S_ISREG(st.st_mode) ? fd_read_all(fd, MAX_GITFILE_BYTES, &text) : -EBADMSG;
     if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
         return error_errno(err, r, "cannot read %s", show(file));
     if (r == 0)
@@ -173,6 +159,17 @@ static int protect_gitfile(struct survey_builder *b, const char *root, const cha
     return protect_common(b, root, dir.path, lifted, because, err);
 }
 
+/* Does more than a preset say that PATH may be written? A preset means the directory. */
+static bool is_lifted_by_name(const struct survey_builder *b, const char *path)
+{
+    for (size_t i = 0; i < b->canonical.n; i++) {
+        const struct perm_entry *e = &b->canonical.v[i];
+        if (!e->glob && e->access == ACCESS_WRITE && !perm_of_preset(e) && str_eq(e->path, path))
+            return true;
+    }
+    return false;
+}
+
 bool survey_wants_git(const struct config *config)
 {
     const struct string_list *names = &config->protected_names;
@@ -193,8 +190,12 @@ int survey_gitfile(struct survey_builder *b, const char *root, const struct perm
     if (res.no_target || res.blocker)
         return 0;
     bool lifted = survey_lifted(b, res.path);
-    if (res.kind == FILE_REGULAR)
-        return protect_gitfile(b, root, res.path, lifted, because, err);
+    if (res.kind == FILE_REGULAR) {
+        /* Who writes the file chooses the repository, its hooks and its configuration. */
+        if (lifted && !is_lifted_by_name(b, res.path))
+            r = survey_add_extra(b, &res, ENTRY_GITDIR, because, err);
+        return r < 0 ? r : protect_gitfile(b, root, res.path, lifted, because, err);
+    }
     if (res.kind == FILE_DIRECTORY)
         return protect_common(b, root, res.path, lifted, because, err);
     return 0;

@@ -17,7 +17,6 @@
 #define SURVEY_MAX_MATCHES           MAX_PLAN_MOUNTS /* of all globs together */
 #define SURVEY_MAX_RESULT_BYTES      (1024ul << 20)  /* of the matches' paths */
 #define SURVEY_MAX_GIT_DIRS          20000u /* directories the search for nested repositories opens */
-#define SURVEY_MAX_GITFILE           8192u /* bytes of a .git or commondir file */
 #define SURVEY_MAX_HARDLINK_WARNINGS 64u
 #define SURVEY_MANY_MOUNTS           1000u /* the kernel's limit on mounts is asked for from here on */
 
@@ -192,9 +191,6 @@ int survey_hold_links(struct survey_builder *b, const struct resolved *res, enum
 
 /* ---- survey_git.c ---- */
 
-/* The path that a .git file (PREFIX "gitdir: ") or a commondir file (PREFIX "") names; 0 or
- * -EBADMSG. */
-int gitfile_parse(struct bytes text, const char *prefix, struct bytes *ret);
 /* Is `.git` among the protected names? */
 bool survey_wants_git(const struct config *config);
 /* ROOT is a writable directory, canonical: follows its .git. */

@@ -237,6 +237,31 @@ static int path_of(int fd, char out[PATH_MAX])
     return read_link(link, out);
 }
 
+/* A look-up that was refused on its way (a mask) ended in a directory that has a name; what was
+ * looked for in there is text, and of use for a message alone. */
+static void name_refused(int root, char abs[PATH_MAX], struct resolved *ret)
+{
+    char rest[PATH_MAX];
+    size_t end = strlen(abs), n = end;
+    while (n > 1) {
+        while (n > 1 && abs[n - 1] != '/')
+            n--;
+        if (n < 2)
+            return;
+        (void)snprintf(rest, sizeof(rest), "%.*s", (int)(end - n), abs + n);
+        abs[--n] = '\0';
+        _cleanup_fd_ int dir = path_openat2(root, abs, O_PATH, 0, UAPI_RESOLVE_IN_ROOT);
+        abs[n] = '/';
+        if (dir < 0)
+            continue;
+        char base[PATH_MAX];
+        /* ".." behind what cannot be looked at could lead anywhere. */
+        if (strstr(abs + n, "/..") || path_of(dir, base) < 0 || join(base, rest, ret->path) < 0)
+            ret->path[0] = '\0';
+        return;
+    }
+}
+
 void target_resolve(const struct target *t, int dirfd, const char *path, bool follow,
                     struct resolved *ret)
 {
@@ -257,6 +282,8 @@ void target_resolve(const struct target *t, int dirfd, const char *path, bool fo
         return;
     }
     ret->code = fd;
+    if (fd == -EACCES)
+        name_refused(root, abs, ret);
     if (fd != -ENOENT)
         return;
     /* Perhaps only the last name is missing. */

@@ -48,7 +48,8 @@ int target_absolute(const struct target *t, int dirfd, const char *path, char ou
 struct resolved {
     int fd;              /* O_PATH of what is there, or -1 */
     int parent;          /* O_PATH of its directory when it is not there, or -1 */
-    char path[PATH_MAX]; /* canonical, inside the sandbox's root */
+    char path[PATH_MAX]; /* canonical, inside the sandbox's root; with -EACCES a guess, for messages
+                          */
     int code;            /* 0, -ENOENT (only the last component is missing), or what look-up gave */
 };
 /* Resolves within the target's root. With FOLLOW false the last component's link is not followed.

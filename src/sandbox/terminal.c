@@ -52,6 +52,7 @@ struct terminal {
     bool blocking;   /* tty is the shared open file */
     bool suspended;  /* the command is stopped, the person has the terminal */
     bool slave_gone; /* nobody holds the command's side open at the moment */
+    bool stop_typed; /* see terminal_stop_typed() */
     struct winsize size;
     struct flow typed, written;
 };
@@ -294,6 +295,16 @@ static bool tty_is_gone(int tty)
     return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
+/* Is the last of the N bytes just read the one that stops a job on the command's terminal? Whether
+ * that terminal makes a signal of it or the command does is the same to the job. */
+static void note_stop_key(struct terminal *t, size_t n)
+{
+    struct termios theirs;
+    const char *last = t->typed.bytes + t->typed.at + t->typed.n - 1;
+    t->stop_typed = n > 0 && t->master >= 0 && tcgetattr(t->master, &theirs) == 0 &&
+                    theirs.c_cc[VSUSP] != 0 && (cc_t)*last == theirs.c_cc[VSUSP];
+}
+
 static void read_tty(struct terminal *t)
 {
     /* Losing the foreground unasked (somebody else's tcsetpgrp): the terminal and its settings are
@@ -305,6 +316,8 @@ static void read_tty(struct terminal *t)
         return;
     }
     ssize_t r = fill(&t->typed, t->tty);
+    if (r > 0)
+        note_stop_key(t, (size_t)r);
     if (r > 0 || is_transient(r))
         return;
     if (tty_is_gone(t->tty))
@@ -457,6 +470,13 @@ void terminal_resume(struct terminal *t)
     copy_size(t);
     if (in_front(t->tty))
         (void)take(t);
+}
+
+bool terminal_stop_typed(struct terminal *t)
+{
+    bool typed = t->stop_typed;
+    t->stop_typed = false;
+    return typed;
 }
 
 bool terminal_hung_up(const struct terminal *t)

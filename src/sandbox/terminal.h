@@ -32,6 +32,8 @@ void terminal_resize(struct terminal *t); /* on SIGWINCH */
 /* The command was stopped (^Z): the person's terminal is given back; and taken again on SIGCONT. */
 void terminal_suspend(struct terminal *t);
 void terminal_resume(struct terminal *t);
+/* Was the key that stops a job (^Z) the last that was typed? It holds for one stop. */
+bool terminal_stop_typed(struct terminal *t);
 /* The person's terminal is gone. The command's was hung up with it (it got SIGHUP, reads end,
  * writes fail), nothing is relayed any more, terminal_poll() returns 0. */
 bool terminal_hung_up(const struct terminal *t);

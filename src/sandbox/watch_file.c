@@ -163,12 +163,30 @@ static bool is_held_missing(const struct plan *plan, const char *path)
     return false;
 }
 
+/* A mask that a user named stands over PATH. */
+static bool is_masked(const struct watch *w, const char *path)
+{
+    struct permission p = permissions_check(w->l->plan->profile, path);
+    return p.access == ACCESS_NONE && p.why == WHY_MASKED;
+}
+
+/* Below a masked directory nothing is there to be looked up, and it is the mask that refuses. */
+static bool is_below_mask(const struct watch *w, const struct resolved *where)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(where->path, '/');
+    if (!slash || slash == where->path)
+        return false;
+    (void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - where->path), where->path);
+    return is_masked(w, dir);
+}
+
 /* The directory's own word: may what is asked for happen at PATH? Logs when not. */
 static void judge(struct watch *w, struct target *t, const struct resolved *where,
                   enum access wanted)
 {
-    if (!w->denials || where->path[0] == '\0' || (where->code < 0 && where->parent < 0) ||
-        is_own(w->l->plan, where->path))
+    if (!w->denials || where->path[0] == '\0' || is_own(w->l->plan, where->path) ||
+        (where->code < 0 && where->parent < 0 && !is_below_mask(w, where)))
         return;
     if (permissions_check(w->l->plan->profile, where->path).access >= wanted)
         return;
@@ -183,13 +201,6 @@ static void judge_absent(struct watch *w, struct target *t, const struct resolve
     struct stat st;
     if (w->denials && where->path[0] && lstat(where->path, &st) == 0)
         judge(w, t, where, ACCESS_READ);
-}
-
-/* A mask that a user named stands over PATH. */
-static bool is_masked(const struct watch *w, const char *path)
-{
-    struct permission p = permissions_check(w->l->plan->profile, path);
-    return p.access == ACCESS_NONE && p.why == WHY_MASKED;
 }
 
 /* A name that must not come to be, or something below one. */
@@ -738,7 +749,7 @@ static void log_call(struct watch *w, struct target *t, const struct path_call *
                 wanted = ACCESS_READ;
             happens = exists(&where) || (req->flags & O_CREAT);
         }
-        if (happens && paths[i][0])
+        if ((happens || is_below_mask(w, &where)) && paths[i][0])
             judge(w, t, &where, wanted);
         resolved_release(&where);
     }

@@ -15,6 +15,7 @@ Steps, carried out in order; the command starts before the first one:
     --signal NAME     send a signal to the command's process group (TERM, INT, KILL, STOP, …)
     --signal-one NAME send a signal to the command's first process only
     --stopped         wait until the command is stopped; the shell takes the terminal
+    --stopped-by NAME the same, and it was this signal (TSTP, STOP, …)
     --fg, --bg        continue it in front, or behind
     --background      as the first step: start the command behind
     --hangup          close the person's side of the terminal
@@ -41,7 +42,7 @@ import time
 
 KEYS = {"ENTER": b"\r", "TAB": b"\t", "ESC": b"\x1b", "BACKSPACE": b"\x7f"}
 TAKES_VALUE = {"expect", "expect-re", "send", "key", "resize", "size-is", "tty", "signal",
-               "signal-one", "sleep"}
+               "signal-one", "stopped-by", "sleep"}
 ALONE = {"stopped", "fg", "bg", "background", "hangup"}
 
 
@@ -139,7 +140,7 @@ def shell(slave, link, argv, front):
                 os.tcsetpgrp(slave, os.getpgrp())
             except (OSError, termios.error):
                 state = "gone"
-            link.send(b"stopped " + state.encode())
+            link.send(b"stopped %d " % os.WSTOPSIG(status) + state.encode())
         elif pid:
             try:
                 state = tty_state(slave)
@@ -186,7 +187,7 @@ class Driver:
         self.seen = b""     # the whole transcript
         self.matched = 0    # how much of it --expect has used up
         self.job = None
-        self.stops = 0
+        self.stops = []     # by which signals
         self.ended = None
         self.state = None
 
@@ -197,7 +198,7 @@ class Driver:
         if words[0] == b"job":
             self.job = int(words[1])
         elif words[0] == b"stopped":
-            self.stops += 1
+            self.stops.append(int(words[1]))
         elif words[0] == b"ended":
             self.ended = int(words[1])
             self.state = words[2].decode()
@@ -275,9 +276,11 @@ class Driver:
             self.until(lambda: self.job is not None, deadline, label)
             number = getattr(signal, "SIG" + value)
             (os.killpg if name == "signal" else os.kill)(self.job, number)
-        elif name == "stopped":
-            self.until(lambda: self.stops > 0, deadline, label)
-            self.stops -= 1
+        elif name in ("stopped", "stopped-by"):
+            self.until(lambda: self.stops, deadline, label)
+            by = self.stops.pop(0)
+            if value and by != getattr(signal, "SIG" + value):
+                raise StepFailed(f"{label}: it was {signal.Signals(by).name}")
         elif name in ("fg", "bg"):
             self.link.send(name.encode())
         elif name == "hangup":

@@ -78,6 +78,32 @@ TOML
     assert_output key
 }
 
+@test "below a masked directory: the file that was looked for is named, and the directory's line" {
+    as_user mkdir -p "$HOME/.keys/deep"
+    printf 'key\n' | as_user tee "$HOME/.keys/id" "$HOME/.keys/deep/id" >/dev/null
+    # With a glob the supervisor answers opens, without one it only looks on: both have to tell.
+    for globs in '' '":workspace_roots" = { "**/*.env" = "none" }'; do
+        write_config <<TOML
+[permissions.p]
+extends = ":workspace"
+[permissions.p.filesystem]
+"~/.keys" = "none"
+$globs
+TOML
+        sandbox=(sandbox -P p)
+        refused sh -c 'cat "$HOME/.keys/id"; cat "$HOME/.keys/deep/../deep/id" "$HOME/.keys/deep/id"; echo x >>"$HOME/.keys/id"'
+        [ "$status" -ne 0 ]
+        [ "$output" != key ] || bawn_fail "read"
+        assert_contains "read $HOME/.keys/id by cat["
+        assert_contains "read $HOME/.keys/deep/id by cat["
+        assert_contains "write $HOME/.keys/id by "
+        [ "$(allowed_by)" = "$BAWN_HOME/config.toml:4  \"read\" instead of \"none\"" ] || bawn_fail "line"
+    done
+    # Nothing there and no mask: not found is not refused.
+    refused cat "$WORK/none" "$WORK/none/id" "$HOME/none/id"
+    assert_contains "nothing was refused"
+}
+
 @test "a file that comes to match a mask later stays shut" {
     write_config <<'TOML'
 default_permissions = "p"

@@ -55,6 +55,10 @@ static void test_policy(void **state)
          "PATH=/p HOME=/h", "FOO"},
         {"include only is a sieve for what is set too", INHERIT_ALL, false, "", "PATH",
          "X=1 PATH=/q", "PATH=/p FOO=1", "", "PATH=/q", "FOO"},
+        {"exclude, then set, then include only", INHERIT_ALL, false, "A B", "A C", "A=9 B=9",
+         "A=1 B=1 C=1", "", "C=1 A=9", "B"},
+        {"what include only takes from set alone is not called removed", INHERIT_ALL, false, "",
+         "PATH", "X=1", "PATH=/p", "", "PATH=/p", ""},
         {"set replaces", INHERIT_ALL, false, "", "", "A=9", "A=1 B=2", "", "A=9 B=2", ""},
         {"set replaces all of a name", INHERIT_ALL, false, "", "", "A=9", "A=1 A=2 B=3", "",
          "A=9 B=3", ""},
@@ -87,6 +91,24 @@ static void test_policy(void **state)
             fail_msg("%s: got \"%s\", removed \"%s\"", rows[i].what, got, gone);
         arena_release(&a);
     }
+}
+
+/* Further lists come from a project: none of them can widen another. */
+static void test_narrowed(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct string_list narrow[] = {list(&a, "A* C"), list(&a, "*B C")};
+    struct config c = {.env_narrow = narrow, .n_env_narrow = 2, .env_set = list(&a, "S=1")};
+    struct string_list from = list(&a, "A=1 AB=1 B=1 C=1");
+    struct environment e;
+    assert_int_equal(environment_build(&a, &c, from.v, NULL, 0, &e, NULL), 0);
+    assert_string_equal(joined(&a, e.env, e.n_env), "AB=1 C=1");
+    assert_string_equal(joined(&a, e.removed, e.n_removed), "A B");
+    c.env_include_only = list(&a, "A* S");
+    assert_int_equal(environment_build(&a, &c, from.v, NULL, 0, &e, NULL), 0);
+    assert_string_equal(joined(&a, e.env, e.n_env), "AB=1");
+    arena_release(&a);
 }
 
 static void test_glob(void **state)
@@ -144,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_narrowed),
         cmocka_unit_test(test_glob),
         cmocka_unit_test(test_no_memory),
     };

@@ -5,6 +5,7 @@
  *   e ACCESS KIND PATH      an entry of the profile (none read write; named protected nested own
  * base) i KIND[:MISSING] PATH   what the survey found for the entry of that path (dir file link
  * gone)
+ *   s                       there is nowhere to keep state
  */
 #include "base/path.h"
 #include "sandbox/plan.h"
@@ -96,6 +97,19 @@ static const struct plan_case cases[] = {
     {"a sibling with a longer name is not below",
      "e read base /;e write named /w;e none named /w-x;i dir /;i dir /w;i dir /w-x",
      "write /w;mask /w-x", "", "", FILTER_WATCH_OPEN},
+    {"a missing name is watched where nothing can be written down",
+     "s;e read base /;e write named /w;e read protected /w/.git;"
+     "e read protected /w/.v/t;i dir /;i dir /w;i gone:1 /w/.git;i gone:2 /w/.v/t",
+     "write /w", "", "/w/.git;/w/.v", FILTER_WATCH_OPEN},
+    {"a missing name that is written outright is not held for what may lie in it",
+     "e read base /;e write named /w;e write named /w/b;e read protected /w/b/.git;i dir /;i dir "
+     "/w;"
+     "i gone:2 /w/b/.git",
+     "write /w", "", "", 0},
+    {"what a preset opens is held while it is missing",
+     "e read base /;e write named /w;e write base /w/.git;e read protected /w/.git/hooks;i dir /;"
+     "i dir /w;i gone:2 /w/.git/hooks",
+     "write /w;held /w/.git", "", "", 0},
 };
 
 /* ---- reading a case ---- */
@@ -171,7 +185,9 @@ static void make_world(struct world *w, const char *text)
         assert_true(n < sizeof(line));
         memcpy(line, p, n);
         line[n] = '\0';
-        if (line[0] == 'e') {
+        if (str_eq(line, "s")) { /* nowhere to keep state */
+            w->in.stateless = true;
+        } else if (line[0] == 'e') {
             assert_int_equal(sscanf(line, "e %31s %31s %63s", a, b, path), 3);
             read_entry(w, a, b, path);
         } else {
@@ -245,6 +261,32 @@ static void test_cases(void **state)
         strbuf_release(&mounts);
         strbuf_release(&guarded);
         strbuf_release(&absent);
+        arena_release(&w.a);
+    }
+}
+
+/* The preset `git` opens a directory. Where the survey found a file and closed it, it stays shut,
+ * unless a person's own line names it. */
+static void test_git_file_of_preset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layer;
+        enum access access;
+    } rows[] = {{"preset:git", ACCESS_READ}, {"user", ACCESS_WRITE}, {"flag", ACCESS_WRITE}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world w;
+        struct plan *p;
+        struct error err = {0};
+        struct perm_entry extra = {
+            .path = "/w/.git", .written = "x", .access = ACCESS_READ, .kind = ENTRY_GITDIR};
+        make_world(&w, "e read base /;e write named /w;e write base /w/.git;i dir /;i dir /w;"
+                       "i file /w/.git");
+        w.entries[2].origin.layer = rows[i].layer;
+        w.survey.extra = &extra;
+        w.survey.n_extra = 1;
+        assert_return_code(plan_build(&w.a, &w.in, &p, &err), 0);
+        assert_int_equal(permissions_check(p->profile, "/w/.git").access, rows[i].access);
         arena_release(&w.a);
     }
 }
@@ -433,15 +475,11 @@ static void test_memory_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_masks_and_userns),
-        cmocka_unit_test(test_backend),
-        cmocka_unit_test(test_many_mounts),
-        cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_private_tmp_and_devices),
-        cmocka_unit_test(test_json_is_whole),
-        cmocka_unit_test(test_memory_failures),
+        cmocka_unit_test(test_cases),         cmocka_unit_test(test_git_file_of_preset),
+        cmocka_unit_test(test_filter),        cmocka_unit_test(test_masks_and_userns),
+        cmocka_unit_test(test_backend),       cmocka_unit_test(test_many_mounts),
+        cmocka_unit_test(test_environment),   cmocka_unit_test(test_private_tmp_and_devices),
+        cmocka_unit_test(test_json_is_whole), cmocka_unit_test(test_memory_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -870,36 +870,6 @@ static void test_helpers(void **unused)
 
 /* ---- git ---- */
 
-static void test_gitfile_text(void **unused)
-{
-    (void)unused;
-    static const struct {
-        const char *text, *path;
-    } cases[] = {
-        {"gitdir: ../x\n", "../x"},
-        {"gitdir: /a b\r\n", "/a b"},
-        {"gitdir: x", "x"},
-        {"gitdir: a\nb\n", "a\nb"},
-        {"gitdir: \n", NULL},
-        {"gitdir:x\n", NULL},
-        {"", NULL},
-        {"ref: x", NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct bytes got;
-        int r = gitfile_parse(bytes_of(cases[i].text), "gitdir: ", &got);
-        assert_int_equal(r, cases[i].path ? 0 : -EBADMSG);
-        if (cases[i].path)
-            assert_true(bytes_is(got, cases[i].path));
-    }
-    struct bytes got;
-    assert_int_equal(gitfile_parse((struct bytes){"gitdir: a\0b", 11}, "gitdir: ", &got), -EBADMSG);
-    char big[SURVEY_MAX_GITFILE + 1];
-    memset(big, 'x', sizeof(big));
-    assert_int_equal(gitfile_parse((struct bytes){big, sizeof(big)}, "", &got), -EBADMSG);
-    assert_int_equal(gitfile_parse((struct bytes){big, 5000}, "", &got), -EBADMSG);
-}
-
 /* `ws` is a worktree of the repository `main`, both writable; `main/.git` is not a protected entry.
  */
 static void worktree(struct world *w)
@@ -945,6 +915,16 @@ static void test_worktree(void **unused)
     need_extra(&w, "main/.git/config", ENTRY_NESTED);
     need_extra(&w, "main/.git/worktrees/ws/commondir", ENTRY_NESTED);
     assert_int_equal(need(&w, "main/.git/worktrees/ws/hooks")->missing, 1);
+    drop_world(&w);
+
+    /* A preset opens the directory; that it is a file is not its word. */
+    make_world(&w);
+    worktree(&w);
+    entry(&w, "ws/.git", ACCESS_WRITE, ENTRY_BASE)->origin.layer = "preset:git";
+    look_ok(&w);
+    assert_true(w.s.n_extra && str_eq(w.s.extra[0].path, at(&w, "ws/.git")));
+    assert_int_equal(w.s.extra[0].kind, ENTRY_GITDIR);
+    need_extra(&w, "main/.git/hooks", ENTRY_NESTED);
     drop_world(&w);
 
     /* Nobody wants .git protected. */
@@ -1115,7 +1095,6 @@ int main(void)
         cmocka_unit_test(test_full_directories),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_helpers),
-        cmocka_unit_test(test_gitfile_text),
         cmocka_unit_test(test_worktree),
         cmocka_unit_test(test_gitfile_elsewhere),
         cmocka_unit_test(test_nested),

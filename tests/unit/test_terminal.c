@@ -452,6 +452,46 @@ static void test_tty_hangs_up(void **state)
     pty_close(&inner);
 }
 
+/* The key that stops a job counts while it is the last that was typed, once, and is the one the
+ * command's terminal has. */
+static void test_stop_key(void **state)
+{
+    (void)state;
+    struct pty outer = pty_open(), inner = pty_open();
+    struct termios theirs;
+    make_raw(inner.slave);
+    assert_int_equal(tcgetattr(inner.slave, &theirs), 0);
+    struct terminal *t = start(&outer, &inner);
+    make_raw(inner.slave);
+    static const struct {
+        const char *typed;
+        cc_t key;
+        bool stops;
+    } rows[] = {
+        {"a", 26, false},
+        {"\x1a", 26, true},
+        {"ab\x1a", 26, true},
+        {"\x1a"
+         "b",
+         26, false},
+        {"\x1a", 25, false},
+        {"\x19", 25, true},
+        {"\x1a", 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        theirs.c_cc[VSUSP] = rows[i].key;
+        assert_int_equal(tcsetattr(inner.slave, TCSANOW, &theirs), 0);
+        assert_int_equal(write(outer.master, rows[i].typed, strlen(rows[i].typed)),
+                         strlen(rows[i].typed));
+        expect(t, inner.slave, rows[i].typed);
+        assert_int_equal(terminal_stop_typed(t), rows[i].stops);
+        assert_false(terminal_stop_typed(t));
+    }
+    terminal_finish(t);
+    pty_close(&outer);
+    pty_close(&inner);
+}
+
 /* ---- who has the terminal ---- */
 
 static void test_suspend_resume(void **state)
@@ -726,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_slave_reopened),
         cmocka_unit_test(test_tty_hangs_up),
         cmocka_unit_test(test_suspend_resume),
+        cmocka_unit_test(test_stop_key),
         cmocka_unit_test(test_restore_is_idempotent),
         cmocka_unit_test(test_restore_on_death),
         cmocka_unit_test(test_finish_can_be_ended),

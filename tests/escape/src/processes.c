@@ -30,10 +30,17 @@ static struct victim victim(const char *file)
 
 static int create_below(const char *pid, void *data)
 {
-    char *const *a = data; /* "root" or "cwd", name below it */
+    char *const *a = data; /* "root" or "cwd", name below it, the directory that is meant or NULL */
     char path[4300];
+    struct stat here, there;
     int fd;
 
+    /* Others of the same user, and this program itself, stand elsewhere; which comes first depends
+     * on process numbers. */
+    snprintf(path, sizeof path, "/proc/%s/%s", pid, a[0]);
+    if (a[2] && (stat(path, &here) < 0 || stat(a[2], &there) < 0 || here.st_dev != there.st_dev ||
+                 here.st_ino != there.st_ino))
+        return 1;
     snprintf(path, sizeof path, "/proc/%s/%s/%s", pid, a[0], a[1]);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)

@@ -9,10 +9,12 @@
 /* The request as the kernel reads it: 32 bits. Whoever compares 64 is passed by. */
 static unsigned long request(unsigned long r, const char *high)
 {
-    return !strcmp(high, "high") ? r | (1ul << 32) : r;
+    return !strcmp(high, "high")     ? r | (1ul << 32)
+           : !strcmp(high, "higher") ? r | (0xa5a5a5a5ul << 32)
+                                     : r;
 }
 
-/* Args: "FD", "/dev/…" or "every"; "low" or "high"; text. */
+/* Args: "FD", "/dev/…" or "every"; "low", "high" or "higher"; text. */
 static int inject_into(int fd, const char *high, const char *text)
 {
     for (; *text; text++)
