@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# `make try`: a real project built inside the sandbox, then things that must not work, then the list of
-# what was refused. Everything happens in a scratch directory; nothing of the person's is touched. Exits
-# with 0 only when what should work worked and what should not did not.
+# `make try`: a real project built inside the sandbox, then things that must not work, then what was
+# refused, by which rule, and the line that would allow it. Everything happens in a scratch directory;
+# nothing of the person's is touched. Exits with 0 only when what should work worked, what should not did
+# not, and each refusal was bawn's: a command that fails for another reason is in no list.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
@@ -15,7 +16,7 @@ bawn=${BAWN:-$top/build/src/cli/bawn}
 scratch=$(mktemp -d /var/tmp/bawn-try.XXXXXX)
 trap 'rm -rf -- "$scratch"' EXIT
 export HOME=$scratch/home BAWN_HOME=$scratch/home/.bawn TMPDIR=$scratch/tmp
-export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=try GIT_AUTHOR_EMAIL=try@localhost GIT_COMMITTER_NAME=try GIT_COMMITTER_EMAIL=try@localhost
+export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=try GIT_AUTHOR_EMAIL=try@localhost GIT_COMMITTER_NAME=try GIT_COMMITTER_EMAIL=try@localhost
 unset XDG_CONFIG_HOME XDG_RUNTIME_DIR CDPATH MAKEFLAGS MAKELEVEL MFLAGS
 project=$scratch/project
 mkdir -p "$HOME/.bawn" "$HOME/.ssh" "$TMPDIR" "$project"
@@ -39,6 +40,7 @@ echo '{"name":"app","version":"1.0.0","dependencies":{"greet":"file:../greet"}}'
     exit 1
 }
 hooks_before=$(ls -la .git/hooks)
+project_before=$(ls -A)
 
 cat >"$BAWN_HOME/config.toml" <<'TOML'
 default_permissions = "try"
@@ -75,7 +77,7 @@ should_not() { # should_not NAME COMMAND…: has to be refused
         echo "  WORKED   $name (it should have been refused)"
         echo "bad" >>"$results"
     else
-        echo "  refused  $name: $(tail -n 1 "$TMPDIR/out" | cut -c 1-90)"
+        echo "  refused  $name: $(tail -n 1 "$TMPDIR/out" | sed "s,$HOME,~,g; s,$PWD/,,g; s,^sh: [0-9]*: ,,")"
         echo "ok" >>"$results"
     fi
 }
@@ -85,8 +87,10 @@ should "ninja: this project's build"  ninja -C out
 should "the program just built runs"  out/src/cli/bawn --version
 should "git status"                   git status --short
 should "git log"                      git log --oneline
-if command -v npm >/dev/null; then
+if command -v npm >/dev/null && command -v node >/dev/null; then
     should "npm install from a folder" sh -c 'cd try-npm/app && npm install --offline --no-audit --no-fund --no-update-notifier && node -e "console.log(require(\"greet\")())"'
+else
+    echo "  -        npm install: there is no npm here"
 fi
 echo
 echo "what should not:"
@@ -104,11 +108,11 @@ STEPS
 echo
 "$bawn" sandbox --log-denials -- sh "$scratch/steps.sh" "$project/try-results" 2>"$scratch/said"
 status=$?
-echo
-cat "$scratch/said"
 results=$project/try-results
 good=0 bad=0
 [ -f "$results" ] && { good=$(grep -c '^ok$' "$results"); bad=$(grep -c '^bad$' "$results"); }
+taken=$((good + bad)) steps=$(grep -cE '^(should|should_not) "' "$scratch/steps.sh")
+command -v npm >/dev/null && command -v node >/dev/null && steps=$((steps + 1))
 
 # ---- what the host says ----
 host() { # host WHAT COMMAND…
@@ -117,13 +121,20 @@ host() { # host WHAT COMMAND…
         bad=$((bad + 1))
     fi
 }
-host "the sandbox did not run (status $status)" [ $status -eq 0 ]
+host "the sandbox did not run to its end (status $status)" [ $status -eq 0 ]
+host "of $steps steps $taken were taken" [ "$taken" -eq "$steps" ]
 host "the scratch home's .bashrc was changed" [ "$(cat "$HOME/.bashrc")" = '# a scratch home' ]
 host ".git/hooks was changed" [ "$(ls -la .git/hooks)" = "$hooks_before" ]
-host "something was left behind in the project" [ -z "$(ls -d .claude .agents .codex .aws 2>/dev/null)" ]
-for what in home/.bashrc id_ed25519 project/.env hooks/post-checkout project/.claude 192.0.2.1 .bawn/config.toml; do
-    host "$what was refused and is not among the refusals" grep -qF -- "$what" "$scratch/said"
+rm -rf out try-results
+host "something was left behind in the project" [ "$(ls -A)" = "$project_before" ]
+host "something was left behind in the temporary directory" [ -z "$(find "$TMPDIR" -mindepth 1 -name '.*')" ]
+for what in "write $HOME/.bashrc" "read $HOME/.ssh/id_ed25519" "read $project/.env" \
+    "write $project/.git/hooks/post-checkout" "write $project/.git/index.lock" "write $project/.claude" \
+    "connect to 192.0.2.1:80" "write $BAWN_HOME/config.toml"; do
+    host "\"$what\" is not among the refusals" grep -qF -- "bawn:   $what" "$scratch/said"
 done
+host "a refusal has no reason" [ "$(grep -c '^bawn:     refused by ' "$scratch/said")" -eq "$(grep -c '^bawn:   [a-z]' "$scratch/said")" ]
+host "a refusal has no line" [ "$(grep -c '^bawn:     allowed by ' "$scratch/said")" -eq "$(grep -c '^bawn:   [a-z]' "$scratch/said")" ]
 
 # ---- what it costs ----
 fastest() { # fastest COMMAND…: the best of 30 starts, in microseconds
@@ -139,9 +150,14 @@ fastest() { # fastest COMMAND…: the best of 30 starts, in microseconds
 bare=$(fastest /bin/true) inside=$(fastest "$bawn" sandbox -q -P :workspace -- /bin/true)
 echo
 awk -v a="$bare" -v b="$inside" 'BEGIN { printf "starting `true`: %.1f ms bare, %.1f ms in the sandbox\n", a / 1000, b / 1000 }'
+
+# ---- what was refused, why, and the line that would allow it ----
+echo
+sed "s,$HOME,~,g" "$scratch/said"
+echo
 if [ "$bad" -eq 0 ] && [ "$good" -gt 5 ]; then
-    echo "all $good as it should be. Next: bawn sandbox --log-denials -- YOUR COMMAND  (here: build/src/cli/bawn)"
+    echo "all $good checks as they should be. Next: ${bawn#"$top"/} sandbox --log-denials -- YOUR COMMAND"
 else
-    echo "$good as it should be, $bad not. What this machine can enforce: $bawn doctor"
+    echo "$good checks as they should be, $bad not. What this machine can enforce: ${bawn#"$top"/} doctor"
     exit 1
 fi

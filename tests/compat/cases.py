@@ -168,6 +168,10 @@ JOBS = [("$ ", "sleep 30 &\n"), ("$ ", "jobs; fg\n"), ("sleep 30", "\x1a"), ("St
 GIT_CONFIG = '[permissions.test]\nextends = ":workspace"\ninclude = ["git"]\n'
 
 
+REBASE = ("git commit -qam second; git tag v1; git checkout -qb side HEAD~1; echo x > b; git add b; "
+          "git commit -qm side; git rebase -q v1")
+
+
 def write(name, text):
     def before(s):
         with open(f"{s.w}/{name}", "w") as f:
@@ -205,10 +209,17 @@ CASES = [
          "git commit -qam second; git checkout -qb side HEAD~1; echo x > b; git add b; git commit -qm side; "
          "git checkout -q -; git merge -q --no-edit side; git stash list; git log --oneline | wc -l",
          exact="4\n", before=repo, config=GIT_CONFIG, tools=("git",)),
-    Case("git-rebase-tag-gc-with-preset",
+    Case("git-tag-pick-revert-gc-with-preset",
          "git commit -qam second; git tag v1; git checkout -qb side HEAD~1; echo x > b; git add b; "
-         "git commit -qm side; git rebase -q v1 && git gc -q && git log --format=%s",
-         exact="side\nsecond\nfirst\n", before=repo, config=GIT_CONFIG, tools=("git",)),
+         "git commit -qm side; git cherry-pick v1 >/dev/null && git revert --no-edit HEAD >/dev/null && git gc -q && "
+         "git reset -q --hard HEAD~1 && git log --format=%s",
+         exact="second\nside\nfirst\n", before=repo, config=GIT_CONFIG, tools=("git",)),
+    # An unfinished rebase names commands that a later `git rebase --continue` outside would run.
+    Case("git-rebase-with-preset-is-refused", f"{REBASE}; s=$?; git log --format=%s -1; git status --short; exit $s",
+         status=1, inside=True, exact="side\n", err=".git/rebase-merge", before=repo, config=GIT_CONFIG, tools=("git",)),
+    Case("git-rebase-where-it-is-allowed", f"{REBASE} && git log --format=%s", exact="side\nsecond\nfirst\n",
+         before=repo, config=GIT_CONFIG + '[permissions.test.filesystem]\n"{w}/.git/rebase-merge" = "write"\n',
+         tools=("git",)),
     Case("git-in-tmp", "d=$(mktemp -d /tmp/bawn-compat.XXXXXX); cd $d/ && mkdir r && cd r && git init -q . && "
          "echo x > f && git add f && git commit -qm x && git log --format=%s; rm -rf $d", exact="x\n",
          tools=("git",)),
@@ -436,6 +447,11 @@ CASES = [
     Case("path-unset", ["/bin/sh", "-c", "/bin/echo fine"], exact="fine\n", drop=("PATH",)),
     Case("everything-unset", ["/bin/sh", "-c", "/bin/echo fine"], exact="fine\n",
          drop=("PATH", "HOME", "TERM", "LANG", "BAWN_HOME")),
+    # No home and no session: nothing can be written down, and missing names are held all the same.
+    Case("nowhere-to-keep-state", "mkdir .git; ln -s x .claude; echo '{' > .mcp.json; mkdir d; mv d .bawn; echo fine",
+         inside=True, exact="fine\n", drop=("HOME", "BAWN_HOME"), env={"XDG_RUNTIME_DIR": "{t}"},
+         before=lambda s: os.chown(s.t, 0, 0) if os.geteuid() == 0 else None,
+         check=lambda s: None if os.listdir(s.w) == ["d"] else f"there is {sorted(os.listdir(s.w))}"),
     Case("chosen-directory", "pwd; touch f", exact="{w}\n", opts=("-C", "{w}"), cwd=lambda s: s.t,
          inside=True, check=lambda s: None if os.path.exists(f"{s.w}/f") else "not there"),
     Case("added-directory", "echo x > {t}/more/f && cat {t}/more/f", exact="x\n", opts=("--add-dir", "{t}/more"),
