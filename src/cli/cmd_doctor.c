@@ -18,6 +18,7 @@
 #include "cli/doctor_try.h"
 #include "cli/print.h"
 #include "cli/setup.h"
+#include "config/requirements.h"
 #include "sandbox/probe.h"
 
 #include <errno.h>
@@ -97,6 +98,32 @@ static void check_config(struct doctor *d, const struct options *o)
     }
     (void)snprintf(r->detail, sizeof(r->detail), "profile %s, %zu warnings",
                    show(d->setup.profile->name), d->setup.config->n_warnings);
+}
+
+/* Which requirements are in force, from where, and what they changed. Broken ones are what
+ * check_config() fails on. */
+static void check_requirements(struct doctor *d)
+{
+    const struct config *c = d->setup.config;
+    if (!d->setup.profile)
+        return;
+    const struct requirements *q = c->requirements;
+    struct probe_result *r = add(d);
+    r->id = "requirements";
+    r->ok = true;
+    if (!q->any) {
+        (void)snprintf(r->detail, sizeof(r->detail), "none");
+        return;
+    }
+    _cleanup_strbuf_ struct strbuf text = {0};
+    strbuf_puts(&text, show(q->tree ? q->file.file : "managed_config.toml"));
+    const char *sep = ": ";
+    for (const struct toml_member *m = q->tree ? q->tree->table.first : NULL; m; m = m->next) {
+        strbuf_printf(&text, "%s%s", sep, show_n(m->key.p, m->key.n));
+        sep = ", ";
+    }
+    strbuf_printf(&text, "; changed: %s", c->required ? show(c->required) : "nothing");
+    (void)snprintf(r->detail, sizeof(r->detail), "%s", strbuf_text(&text));
 }
 
 /* The state directory where there is one (its cache is kept fresh), else a passing one. */
@@ -293,6 +320,7 @@ static void examine(struct doctor *d, const struct options *o)
     struct error err = {0};
     probe_machine(d);
     check_config(d, o);
+    check_requirements(d);
     int r = try_place_make(&place, place_parent(), &d->setup.arena, &err);
     const char *passing = NULL;
     if (r == 0) {

@@ -115,6 +115,7 @@ struct config {
     struct trust trust_entries;
     const char *profile_name;                /* of the configuration profile, or NULL */
     const struct requirements *requirements; /* never NULL once loaded */
+    const char *required;                    /* what they changed, "; " between; or NULL */
 };
 
 /* A dedicated flag, as the configuration it stands for. */

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -401,11 +402,24 @@ static int refuse_word(struct config *c, const struct ladder *ladder,
     return -EPERM;
 }
 
+/* Something holds that nobody asked for: one line says so, and doctor repeats it. */
+_printf_(2, 3) static int changed(struct config *c, const char *fmt, ...)
+{
+    char text[ERROR_MESSAGE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    c->required = c->required ? arena_printf(c->arena, "%s; %s", c->required, text)
+                              : arena_strdup(c->arena, text);
+    return c->required ? config_warn(c, "%s", text) : -ENOMEM;
+}
+
 static int give_way(struct config *c, const struct ladder *ladder, const struct string_list *list,
                     const char *word, const char *instead)
 {
-    return config_warn(c, "%s is \"%s\" instead of the default \"%s\": %s requires it",
-                       ladder->name, instead, word, config_place(c->arena, &list->origin));
+    return changed(c, "%s is \"%s\" instead of the default \"%s\": %s requires it", ladder->name,
+                   instead, word, config_place(c->arena, &list->origin));
 }
 
 /* ---- against the merged tree ---- */
@@ -564,8 +578,8 @@ static int filter_servers(struct config *c, const struct requirements *q, struct
                     same_identity(m->value, identity, "url");
         if (fits && !toml_add(c->arena, kept, m->key, m->key_span, m->value))
             return error_errno(err, -ENOMEM, "requirements");
-        if (!fits && config_warn(c, "mcp_servers.%s is disabled: %s does not name it so",
-                                 show_n(m->key.p, m->key.n), config_place(c->arena, &place)) < 0)
+        if (!fits && changed(c, "mcp_servers.%s is disabled: %s does not name it so",
+                             show_n(m->key.p, m->key.n), config_place(c->arena, &place)) < 0)
             return error_errno(err, -ENOMEM, "requirements");
     }
     struct toml_member *m = toml_member(c->tree, BYTES("mcp_servers"));
@@ -671,10 +685,10 @@ int requirements_check_profile(struct config *c, const char *name, enum sandbox_
             return refuse_profile(c, name, origin, err);
         struct origin because = config_origin(q->profiles, q->profiles->span);
         *ret_instead = ":read-only";
-        if (config_warn(c,
-                        "permission profile :read-only instead of the default %s: %s requires "
-                        "it",
-                        show(name), config_place(c->arena, &because)) < 0)
+        if (changed(c,
+                    "permission profile :read-only instead of the default %s: %s requires "
+                    "it",
+                    show(name), config_place(c->arena, &because)) < 0)
             return error_errno(err, -ENOMEM, "requirements");
         return 0;
     }
