@@ -19,32 +19,6 @@ static inline int sys_ret(long r)
 {
     return r < 0 ? -errno : (int)r;
 }
-/* A system call that leaves errno alone: for processes that share their memory with another. */
-static inline long sys_raw(long nr, long a, long b, long c, long d, long e)
-{
-#if defined(__x86_64__)
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    long r;
-    __asm__ volatile("syscall"
-                     : "=a"(r)
-                     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-                     : "rcx", "r11", "memory");
-    return r;
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = nr;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-    return x0;
-#else
-    long r = syscall(nr, a, b, c, d, e, 0L);
-    return r < 0 ? -errno : r;
-#endif
-}
 /* The id of the mount that the descriptor FD is on, or a negative errno. */
 static inline int64_t sys_mount_id(int fd)
 {

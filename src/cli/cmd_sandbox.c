@@ -95,14 +95,8 @@ int cmd_sandbox(int argc, char **argv)
     status = cli_load(&s, &o);
     if (status)
         return status;
-    /* What needs no plan is begun beside the making of it. Which backend it will be is certain here
-     * only when it was chosen by name. */
-    if (!o.explain && !s.profile->full_access && s.config->backend == BACKEND_BUNDLED)
-        sandbox_prepare(s.profile->network != NETWORK_OPEN);
-    if (setup_survey(&s, &err) < 0 || setup_plan(&s, &err) < 0) {
-        sandbox_unprepare();
+    if (setup_survey(&s, &err) < 0 || setup_plan(&s, &err) < 0)
         return cli_error(&err, EXIT_SETUP);
-    }
 
     /* Whoever reads the plan finds the warnings in it. */
     if (!o.explain && s.start_warning && !o.quiet)
@@ -113,5 +107,14 @@ int cmd_sandbox(int argc, char **argv)
         print_warnings(s.plan->warnings, s.plan->n_warnings);
     if (o.verbose)
         say_limits(s.plan);
-    return o.explain ? print_plan(s.plan, o.json) : run(&s, &o);
+    if (o.explain)
+        return print_plan(s.plan, o.json);
+    /* This process ends with the command: the kernel takes its memory back faster than it could be
+     * given back in pieces. */
+    static struct arena kept;
+    status = run(&s, &o);
+    kept = s.arena;
+    s.arena = (struct arena){0};
+    (void)kept;
+    return status;
 }

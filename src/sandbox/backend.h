@@ -31,6 +31,7 @@ enum message_kind {
     MESSAGE_EXEC_FAILED, /* command: exec did not work: code, text says which program */
     MESSAGE_STOPPED,     /* init: the command stopped (code = signal) */
     MESSAGE_EXITED,      /* init: the command ended (code = wait status), rusage follows */
+    MESSAGE_GO,          /* outer: ids are mapped, go on */
     MESSAGE_HELD,        /* outer: the placeholders stand */
     MESSAGE_SIGNAL,      /* outer: send signal `code` to the command's process group */
     MESSAGE_KILL,        /* outer: end everything */

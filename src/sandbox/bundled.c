@@ -1,8 +1,7 @@
 /*
  * The bundled backend: bawn's own mounter.
  *
- * The namespaces are made beside the planning (namespaces.h). In them, init turns the host's file
- * tree into the sandbox's:
+ * One clone3 makes all namespaces. In it, init turns the host's file tree into the sandbox's:
  *
  *   1. collect   every tree that the plan binds is opened without following any link, compared with
  *                what the survey saw (device and inode), and cloned into a detached mount
@@ -22,20 +21,23 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
-#include "sandbox/namespaces.h"
 #include "sandbox/survey.h"
 
 #include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <linux/sockios.h>
 
 #define LOCKED_DOWN (UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NODEV)
 #define AT_SELF     (AT_EMPTY_PATH)
@@ -552,6 +554,71 @@ static void verify(struct set_up *s)
 
 /* ---- the process ---- */
 
+/* The network namespace takes the kernel as long as all the mounts together, and nothing in them
+ * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
+ * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
+struct net {
+    bool wants_diag;
+    int fd;   /* the namespace */
+    int diag; /* a diagnostics socket in it, or negative */
+    int code; /* 0 or a negative errno */
+    const char *what;
+    pid_t pid;
+    char stack[16384] __attribute__((aligned(16)));
+};
+
+static int net_failed(struct net *n, const char *what)
+{
+    n->code = -errno;
+    n->what = what;
+    return 1;
+}
+
+static int net_main(void *data)
+{
+    struct net *n = data;
+    if (unshare(CLONE_NEWNET) < 0)
+        return net_failed(n, "cannot make a network namespace");
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+        return net_failed(n, "cannot bring the loopback device up");
+    n->fd = ioctl(fd, SIOCGSKNS);
+    if (n->fd < 0)
+        return net_failed(n, "cannot hold the network namespace");
+    if (n->wants_diag)
+        n->diag = init_open_diag();
+    fd_close(fd);
+    n->code = 0;
+    return 0;
+}
+
+static void net_start(struct launch *l, struct net *n)
+{
+    n->fd = n->diag = -1;
+    n->code = -EIO;
+    n->what = "cannot make a network namespace";
+    n->wants_diag = l->plan->filter & FILTER_NETWORK_OFF;
+    if (l->plan->network == NETWORK_OPEN)
+        return;
+    n->pid = clone(net_main, n->stack + sizeof(n->stack), CLONE_VM | CLONE_FILES | SIGCHLD, n);
+    if (n->pid < 0)
+        init_fail(l, -errno, "cannot make a network namespace");
+}
+
+static void net_enter(struct launch *l, struct net *n)
+{
+    if (l->plan->network == NETWORK_OPEN)
+        return;
+    while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (n->code < 0)
+        init_fail(l, n->code, "%s", n->what);
+    if (setns(n->fd, CLONE_NEWNET) < 0)
+        init_fail(l, -errno, "cannot enter the network namespace");
+    fd_close(n->fd);
+}
+
 static void raise_nofile(struct launch *l, size_t need)
 {
     struct rlimit want = l->nofile;
@@ -561,12 +628,18 @@ static void raise_nofile(struct launch *l, size_t need)
     }
 }
 
-static void bundled_child(void *data)
+static _noreturn_ void bundled_child(struct launch *l, int *trees)
 {
-    struct set_up s = *(const struct set_up *)data;
-    struct launch *l = s.l;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         _exit(125);
+    /* Who started this may be gone since before that. Its ends of the sockets are nobody's then,
+     * and waiting for a word from it ends. */
+    fd_close(l->control[0]);
+    fd_close(l->work[0]);
+    static struct net net;
+    net_start(l, &net);
+    await_message(l, MESSAGE_GO);
+    struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
     s.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (s.host_root < 0)
@@ -591,18 +664,43 @@ static void bundled_child(void *data)
             init_fail(l, r, "cannot make a terminal for the command");
     }
     fd_close(s.host_root);
-    int diag = -1;
-    if (l->plan->network != NETWORK_OPEN) {
-        const char *what;
-        int r = namespaces_enter_network(&diag, &what);
-        if (r < 0)
-            init_fail(l, r, "%s", what);
+    net_enter(l, &net);
+    init_main(l, net.diag, master, slave);
+}
+
+static int write_file(pid_t pid, const char *name, const char *text)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    _cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* The same ids inside as outside. The host's root maps all of them so that owners show as they are;
+ * it has no capability inside either way. */
+static int map_ids(pid_t pid, struct error *err)
+{
+    char map[64];
+    int r = 0;
+    bool all = geteuid() == 0;
+    if (all) {
+        r = write_file(pid, "uid_map", "0 0 4294967295");
+        if (r == 0)
+            r = write_file(pid, "gid_map", "0 0 4294967295");
+        if (r == 0)
+            return 0;
     }
-    if (!(l->plan->filter & FILTER_NETWORK_OFF)) {
-        fd_close(diag);
-        diag = -1;
+    (void)snprintf(map, sizeof(map), "%u %u 1", geteuid(), geteuid());
+    r = write_file(pid, "uid_map", map);
+    if (r == 0)
+        r = write_file(pid, "setgroups", "deny");
+    if (r == 0) {
+        (void)snprintf(map, sizeof(map), "%u %u 1", getegid(), getegid());
+        r = write_file(pid, "gid_map", map);
     }
-    init_main(l, diag, master, slave);
+    return r < 0 ? error_errno(err, r, "cannot map user and group ids into the sandbox") : 0;
 }
 
 /* Is there room for the plan's mounts? Asked of large plans only; a wrong guess still ends at the
@@ -627,22 +725,34 @@ static int check_room(const struct plan *plan, struct error *err)
 
 int bundled_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
+    uint64_t flags =
+        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     int r = check_room(l->plan, err);
     if (r < 0)
         return r;
     _cleanup_free_ int *trees = mem_zalloc(l->plan->n_mounts + 1, sizeof(*trees));
     if (!trees)
         return error_set(err, -ENOMEM, "out of memory");
-    struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
-    pid_t pid = namespaces_spawn(l->plan->network != NETWORK_OPEN, bundled_child, &s, err);
-    if (pid < 0)
+    int pidfd = -1;
+    pid_t pid = sys_clone3(flags, &pidfd);
+    if (pid == 0)
+        bundled_child(l, trees);
+    if (pid < 0) {
+        error_errno(err, pid, "cannot make namespaces for the sandbox");
+        error_hint(err, "`bawn doctor` shows what forbids them and how to allow it");
         return pid;
-    int pidfd = sys_pidfd_open(pid);
-    if (pidfd < 0) {
-        error_errno(err, pidfd, "cannot watch the sandbox");
+    }
+    r = map_ids(pid, err);
+    struct message go = {.kind = MESSAGE_GO};
+    if (r == 0) {
+        r = fd_send(l->control[0], &go, sizeof(go), NULL, 0);
+        if (r < 0)
+            error_errno(err, r, "cannot start the sandbox");
+    }
+    if (r < 0) {
         (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, __WALL);
-        return pidfd;
+        fd_close(pidfd);
+        return r;
     }
     *ret_pid = pid;
     *ret_pidfd = pidfd;

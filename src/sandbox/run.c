@@ -12,7 +12,6 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
-#include "sandbox/namespaces.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/supervise.h"
 #include "sandbox/terminal.h"
@@ -365,7 +364,6 @@ static int wait_started(struct run *r, struct error *err)
         r->command = sender;
         break;
     }
-    namespaces_wait();
     if (listener >= 0 || r->options->log_denials) {
         int e = supervisor_new(&r->l, steal_fd(&listener), steal_fd(&diag), &r->supervisor, err);
         if (e < 0)
@@ -523,7 +521,6 @@ static void block_signals(struct run *r, sigset_t *ret_watched)
 
 static void finish(struct run *r)
 {
-    namespaces_end();
     if (r->terminal)
         terminal_finish(r->terminal);
     r->terminal = NULL;
@@ -548,56 +545,15 @@ static void finish(struct run *r)
     (void)sigprocmask(SIG_SETMASK, &r->l.old_mask, NULL);
 }
 
-/* The sockets to init, which has the descriptors that were open when its namespaces were begun. */
-struct sockets {
-    int control[2], work[2];
-    bool made;
-};
-static struct sockets prepared;
-
-static int make_sockets(struct sockets *s)
-{
-    int on = 1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->control) < 0)
-        return -errno;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->work) < 0) {
-        int r = -errno;
-        fd_close(s->control[0]);
-        fd_close(s->control[1]);
-        return r;
-    }
-    (void)setsockopt(s->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-    s->made = true;
-    return 0;
-}
-
-void sandbox_prepare(bool network)
-{
-    if (!prepared.made && make_sockets(&prepared) == 0)
-        namespaces_begin(network);
-}
-
-void sandbox_unprepare(void)
-{
-    namespaces_end();
-    for (int i = 0; i < 2 && prepared.made; i++) {
-        fd_close(prepared.control[i]);
-        fd_close(prepared.work[i]);
-    }
-    prepared.made = false;
-}
-
 static int start(struct run *r, struct error *err)
 {
     const struct plan *plan = r->l.plan;
-    if (plan->backend != BACKEND_BUNDLED)
-        sandbox_unprepare();
-    int e = prepared.made ? 0 : make_sockets(&prepared);
-    if (e < 0)
-        return error_errno(err, e, "cannot make sockets");
-    memcpy(r->l.control, prepared.control, sizeof(r->l.control));
-    memcpy(r->l.work, prepared.work, sizeof(r->l.work));
-    prepared.made = false;
+    int e = 0;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.control) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->l.work) < 0)
+        return error_errno(err, -errno, "cannot make sockets");
+    int on = 1;
+    (void)setsockopt(r->l.control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
     switch (plan->backend) {
     case BACKEND_BWRAP:
         e = hold_placeholders(r, err);
@@ -622,12 +578,17 @@ static int start(struct run *r, struct error *err)
     fd_close(r->l.control[1]);
     fd_close(r->l.work[1]);
     r->l.control[1] = r->l.work[1] = -1;
+    /* Also a run that makes no placeholder removes what a killed one left. */
+    if (!r->l.journal && r->options->state_dir)
+        journal_clean(r->options->state_dir);
     return wait_started(r, err);
 }
 
 /* danger-full-access: nothing is confined, so nothing stays in between. */
 static int run_directly(const struct run_options *options, int *ret_status)
 {
+    if (options->state_dir)
+        journal_clean(options->state_dir);
     (void)execvp(options->argv[0], options->argv);
     struct message m = {.code = -errno};
     (void)printable(m.text, sizeof(m.text), options->argv[0], strlen(options->argv[0]));

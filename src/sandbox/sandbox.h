@@ -18,14 +18,6 @@ struct run_options {
     const char *state_problem, *state_fix; /* why there is none and what mends it, or NULL */
 };
 
-/* Begins what a run with the bundled backend needs in any case, so that it is done by the time
- * there is a plan. NETWORK: the command will have a network namespace of its own, as far as is
- * known. The working directory must be the final one. Only a guess: sandbox_run() goes by its plan,
- * and begins itself what was not begun. Nothing has to be done about it when the run fails. */
-void sandbox_prepare(bool network);
-/* Takes that back, where no sandbox_run() follows. */
-void sandbox_unprepare(void);
-
 /* Confines and runs; *ret_status is what bawn exits with (spec 0.2). A negative return means that
  * the sandbox could not be set up (the caller exits 125). */
 int sandbox_run(const struct plan *plan, const struct run_options *options, int *ret_status,

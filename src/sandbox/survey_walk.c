@@ -36,7 +36,7 @@
 
 #define READ_BYTES       (256u * 1024)
 #define MAX_OPEN_DEPTH   64u
-#define FORK_AFTER       12000u
+#define FORK_AFTER       3000u
 #define WALK_MAX_WORKERS 4u
 #define POOL_SLOTS       64u
 

@@ -220,11 +220,16 @@ signalled() {
 
 @test "killed at every stage: the next run puts away what is left" {
     for ms in $(seq 0 40); do
-        start "$BAWN" "${sandbox[@]}" -- sleep 5
+        start "$BAWN" "${sandbox[@]}" -- sleep 5.0625
         sleep "$(printf '0.%04d' $((ms * 3)))"
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
+    for _ in $(seq 100); do
+        pgrep -f 'sleep 5[.]0625' >/dev/null || break
+        sleep 0.05
+    done
+    [ -z "$(pgrep -f 'sleep 5[.]0625')" ] || bawn_fail "still there: $(pgrep -af 'sleep 5[.]0625')"
     run bawn "${sandbox[@]}" -- true
     assert_status 0
     for _ in $(seq 50); do [ -z "$(leftovers)" ] && break; sleep 0.05; done
