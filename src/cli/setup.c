@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "cli/print.h"
 #include "sandbox/journal.h"
+#include "sandbox/placeholder.h"
 #include "sandbox/probe.h"
 #include "sandbox/survey.h"
 
@@ -250,8 +251,9 @@ static bool is_empty_dir(int dirfd, const char *name)
 
 /* Does what was found at DIR/.git (or another's name) say that DIR is a repository? It widens the
  * mode, so not everything does:
- * - an empty .git may be what another bawn put there so that its command cannot make one. Our own
- *   journal tells; in a directory that everybody can write (/tmp) it may be somebody else's;
+ * - an empty .git may be what another bawn put there so that its command cannot make one. Its mark
+ *   or our own journal tells; in a directory that everybody can write (/tmp) it is none in any
+ * case;
  * - in such a directory a stranger's repository is no sign of ours. */
 static bool is_repository(struct setup *s, const char *dir, bool git, const struct stat *found)
 {
@@ -266,8 +268,9 @@ static bool is_repository(struct setup *s, const char *dir, bool git, const stru
     if (!git || !S_ISDIR(found->st_mode) || found->st_nlink > 2 || !is_empty_dir(fd, ".git"))
         return true;
     const char *state = shared ? NULL : setup_state_dir(s, false);
-    return !shared && !(state && journal_is_placeholder(state, parent.st_dev, parent.st_ino, ".git",
-                                                        found->st_dev, found->st_ino));
+    return !shared && !placeholder_is_marked(found) &&
+           !(state && journal_is_placeholder(state, parent.st_dev, parent.st_ino, ".git",
+                                             found->st_dev, found->st_ino));
 }
 
 bool in_version_control(struct setup *s, const char *dir)

@@ -1,6 +1,6 @@
 /*
  * Placeholders, written down before they are made. See journal.h for what, journal_text.h for the
- * file format.
+ * file format, placeholder.h for the lock and the mark on each.
  *
  * Two locks on a journal file, which are independent of each other:
  *
@@ -19,6 +19,9 @@
  *
  * Usually there is a spare directory to be moved (spares.h); its inode is known before, so that
  * intent and inode are one write, for all names of a directory together, and the move is the rest.
+ * So it is for a placeholder that a bawn with another state directory made: it is locked, then
+ * written down here too. What that bawn still uses when the last of ours leaves stays, and so does
+ * the journal that knows of it; a later start finds it gone, or removes it.
  *
  * The last one out unlinks the journal while it holds the exclusive lock. Somebody who opened the
  * file before that and waits for the lock finds afterwards that the name no longer leads to what
@@ -36,10 +39,10 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "sandbox/journal_text.h"
+#include "sandbox/placeholder.h"
 #include "sandbox/spares.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,14 +54,24 @@
 
 #define FILE_NAME_BYTES       40
 #define OPEN_TRIES            1000
+#define SHARE_TRIES           100
 #define STALE_SECONDS         (30 * 24 * 3600)
 #define RENAME_NOREPLACE_FLAG 1u
+
+/* A placeholder this run uses. */
+struct held {
+    int fd; /* flock shared */
+    dev_t dev;
+    ino_t ino;
+};
 
 struct journal_file {
     int fd;    /* the journal: flock shared */
     int dirfd; /* the directory the placeholders stand in, O_PATH */
     dev_t dev;
     ino_t ino;
+    VEC(struct held) held;
+    struct shelf shelf;
     char name[FILE_NAME_BYTES];
 };
 
@@ -85,14 +98,6 @@ static int lock_changes(int fd, short type)
         if (errno != EINTR)
             return -errno;
     return 0;
-}
-
-/* Does NAME in DIRFD still lead to the file that FD is? */
-static bool is_still(int dirfd, const char *name, int fd)
-{
-    struct stat a, b;
-    return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* ---- the state directory ---- */
@@ -134,7 +139,8 @@ static int open_state(const char *state_dir, struct error *err)
     _cleanup_fd_ int state = open_ours(AT_FDCWD, state_dir, state_dir, err);
     if (state < 0)
         return state;
-    if (mkdirat(state, "placeholders", 0700) < 0 && errno != EEXIST)
+    if (fstatat(state, "placeholders", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+        mkdirat(state, "placeholders", 0700) < 0 && errno != EEXIST)
         return error_errno(err, -errno, "cannot make %s/placeholders", show(state_dir));
     r = open_ours(state, "placeholders", "placeholders", err);
     return r < 0 ? error_wrap(err, r, "in %s", show(state_dir)) : r;
@@ -190,6 +196,8 @@ static int load(int fd, struct strbuf *buf, struct journal_text *ret)
         if (at > (off_t)JOURNAL_MAX_BYTES)
             return -EFBIG;
         strbuf_put(buf, chunk, (size_t)n);
+        if ((size_t)n < sizeof(chunk))
+            break;
     }
     if (strbuf_failed(buf))
         return -ENOMEM;
@@ -229,45 +237,84 @@ static bool is_recorded(const struct stat *st, const struct journal_record *reco
     return S_ISDIR(st->st_mode) && st->st_dev == record->dev && st->st_ino == record->ino;
 }
 
-/* Removes NAME when it is an empty directory of the recorded identity (any identity when MADE is
- * not set: then NAME is a random one of ours). 0 when nothing of ours is left there, also when
- * somebody has put something into it: then it is theirs. *ret_was tells whether it was there. */
-static int remove_one(int dirfd, const char *name, const struct journal_record *record,
-                      struct spares *spares, bool *ret_was)
+/* What can be left as it is: it went, somebody has put something into it, which makes it theirs, or
+ * it is another user's, who has it in a journal too. */
+static bool is_settled(int code, const struct stat *st)
+{
+    return code == ENOENT || code == ENOTEMPTY || code == EEXIST || code == ENOTDIR ||
+           ((code == EPERM || code == EACCES) && st->st_uid != geteuid());
+}
+
+/* Removes the random name of RECORD when it is an empty directory: of the recorded identity, or of
+ * any when that is not known. Nobody looks for a placeholder at such a name. */
+static int remove_temp(int dirfd, const struct journal_record *record)
 {
     struct stat st;
-    *ret_was = false;
-    if (record->made && spares &&
-        spares_put_back(spares, dirfd, name, record->dev, record->ino) == 1) {
-        *ret_was = true;
-        return 0;
-    }
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(dirfd, record->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
     if (record->made ? !is_recorded(&st, record) : !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
         return 0;
-    *ret_was = true;
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+    return unlinkat(dirfd, record->temp, AT_REMOVEDIR) == 0 || is_settled(errno, &st) ? 0 : -errno;
+}
+
+static const struct held *find_held(const struct journal_file *f, dev_t dev, ino_t ino)
+{
+    for (size_t i = 0; i < f->held.n; i++)
+        if (f->held.v[i].dev == dev && f->held.v[i].ino == ino)
+            return &f->held.v[i];
+    return NULL;
+}
+
+/* Removes the placeholder when it is an empty directory of the recorded identity that nobody else
+ * uses; -EBUSY when somebody does. 0 when nothing of ours is left there. *ret_was tells whether it
+ * was there. SPARES: keep it there if possible. */
+static int remove_placeholder(struct journal_file *f, const struct journal_record *record,
+                              const struct spares *spares, bool *ret_was)
+{
+    struct stat st;
+    *ret_was = false;
+    if (fstatat(f->dirfd, record->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    if (!is_recorded(&st, record))
         return 0;
-    return errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? 0
-                                                                                        : -errno;
+    *ret_was = true;
+    const struct held *held = find_held(f, record->dev, record->ino);
+    _cleanup_fd_ int own = held ? -1 : placeholder_open(f->dirfd, record->name);
+    int fd = held ? held->fd : own;
+    if (fd >= 0) {
+        if (!placeholder_is_empty(fd))
+            return 0;
+        int r = placeholder_claim(fd);
+        if (r < 0)
+            return r;
+        /* From here on nobody else moves it; before, somebody may have, and put another there. */
+        if (!placeholder_is_at(fd, f->dirfd, record->name))
+            return 0;
+        if (spares && st.st_uid == geteuid() &&
+            shelf_put_back(spares, &f->shelf, f->dirfd, record->name, fd) == 1)
+            return 0;
+    }
+    return unlinkat(f->dirfd, record->name, AT_REMOVEDIR) == 0 || is_settled(errno, &st) ? 0
+                                                                                         : -errno;
 }
 
 /* A directory has one name: where it stood under its own, none is left under the random one. */
-static int remove_record(int dirfd, const struct journal_record *record, struct spares *spares)
+static int remove_record(struct journal_file *f, const struct journal_record *record,
+                         const struct spares *spares)
 {
     bool was = false;
-    int r = record->made ? remove_one(dirfd, record->name, record, spares, &was) : 0;
-    int t = was ? 0 : remove_one(dirfd, record->temp, record, NULL, &was);
+    int r = record->made ? remove_placeholder(f, record, spares, &was) : 0;
+    int t = was ? 0 : remove_temp(f->dirfd, record);
     return r < 0 ? r : t;
 }
 
 /* All of them; the first failure, after having tried each. */
-static int remove_all(int dirfd, const struct journal_text *text, struct spares *spares)
+static int remove_all(struct journal_file *f, const struct journal_text *text,
+                      const struct spares *spares)
 {
     int result = 0;
     for (size_t i = 0; i < text->n; i++) {
-        int r = text->v[i].gone ? 0 : remove_record(dirfd, &text->v[i], spares);
+        int r = text->v[i].gone ? 0 : remove_record(f, &text->v[i], spares);
         if (r < 0 && result == 0)
             result = r;
     }
@@ -306,7 +353,8 @@ static void recover_locked(int placeholders, const char *name, int fd, dev_t dev
     if (load(fd, &buf, &text) < 0)
         return;
     _cleanup_fd_ int parent = text.n ? open_parent(&text, dev, ino) : -1;
-    bool clean = text.n == 0 || (parent >= 0 ? remove_all(parent, &text, NULL) == 0 : is_old(fd));
+    struct journal_file f = {.fd = fd, .dirfd = parent, .dev = dev, .ino = ino};
+    bool clean = text.n == 0 || (parent >= 0 ? remove_all(&f, &text, NULL) == 0 : is_old(fd));
     if (clean)
         (void)unlinkat(placeholders, name, 0);
     journal_text_release(&text);
@@ -322,26 +370,24 @@ static void recover_one(int placeholders, const char *name)
         openat(placeholders, name, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || check_file(fd) < 0 || lock_file(fd, LOCK_EX | LOCK_NB) < 0)
         return;
-    if (is_still(placeholders, name, fd) && lock_changes(fd, F_WRLCK) == 0)
+    if (placeholder_is_at(fd, placeholders, name) && lock_changes(fd, F_WRLCK) == 0)
         recover_locked(placeholders, name, fd, dev, ino);
     /* Both locks go with the descriptor. */
 }
 
-static int recover(int placeholders)
+static bool see_journal(void *data, const char *name)
 {
-    int fd = openat(placeholders, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    DIR *d = fdopendir(fd);
-    if (!d) {
-        fd_close(fd);
-        return -ENOMEM;
-    }
-    for (struct dirent *e; (e = readdir(d));)
-        if (e->d_name[0] != '.')
-            recover_one(placeholders, e->d_name);
-    (void)closedir(d);
-    return 0;
+    if (name[0] != '.')
+        recover_one(*(int *)data, name);
+    return true;
+}
+
+void journal_clean(const char *state_dir)
+{
+    _cleanup_fd_ int state = open_ours(AT_FDCWD, state_dir, state_dir, NULL);
+    _cleanup_fd_ int fd = state < 0 ? -1 : open_ours(state, "placeholders", "placeholders", NULL);
+    if (fd >= 0)
+        (void)directory_each(fd, see_journal, &fd);
 }
 
 int journal_open(const char *state_dir, struct journal **ret, struct error *err)
@@ -349,7 +395,7 @@ int journal_open(const char *state_dir, struct journal **ret, struct error *err)
     _cleanup_fd_ int fd = open_state(state_dir, err);
     if (fd < 0)
         return fd;
-    int r = recover(fd);
+    int r = directory_each(fd, see_journal, &fd);
     if (r < 0)
         return error_errno(err, r, "cannot read %s/placeholders", show(state_dir));
     struct journal *j = mem_zalloc(1, sizeof(*j));
@@ -377,7 +423,7 @@ static int open_shared(int placeholders, const char *name)
             r = lock_file(fd, LOCK_SH);
         if (r < 0)
             return r;
-        if (is_still(placeholders, name, fd))
+        if (placeholder_is_at(fd, placeholders, name))
             return steal_fd(&fd);
     }
     return -EAGAIN;
@@ -409,6 +455,7 @@ static int file_for(struct journal *j, int dirfd, const char *dir, struct journa
         return error_errno(err, -ENOMEM, "cannot open the journal of %s", show(dir));
     f.fd = steal_fd(&fd);
     f.dirfd = steal_fd(&parent);
+    f.shelf.fd = -1;
     *slot = f;
     *ret = slot;
     return 0;
@@ -416,61 +463,89 @@ static int file_for(struct journal *j, int dirfd, const char *dir, struct journa
 
 bool journal_dir_is_empty(int dirfd, const char *name)
 {
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        fd_close(fd);
-        return false;
-    }
-    bool empty = true;
-    for (struct dirent *e; empty && (e = readdir(d));)
-        empty = str_eq(e->d_name, ".") || str_eq(e->d_name, "..");
-    (void)closedir(d);
-    return empty;
+    _cleanup_fd_ int fd = placeholder_open(dirfd, name);
+    return fd == -ENOENT || (fd >= 0 && placeholder_is_empty(fd));
 }
 
-/* Cuts what a crash left of a line and writes what every journal begins with. */
-static int prepare(const struct journal_file *f, const char *dir, const struct journal_text *text,
-                   size_t size)
+/* Keeps the lock on a placeholder until the end. One is enough: two would be in each other's way.
+ */
+static int keep(struct journal_file *f, int *fd, const struct stat *st)
 {
-    if (text->complete < size && ftruncate(f->fd, (off_t)text->complete) < 0)
-        return -errno;
-    if (text->complete > 0 && str_eq(text->dir, dir))
+    if (find_held(f, st->st_dev, st->st_ino))
         return 0;
-    _cleanup_strbuf_ struct strbuf line = {0};
-    if (text->complete == 0)
-        strbuf_puts(&line, "bawn-placeholders 1\n");
-    strbuf_puts(&line, "dir ");
-    journal_text_quote(&line, dir, strlen(dir));
-    strbuf_putc(&line, '\n');
-    return append(f->fd, &line);
+    struct held *slot = vec_push(&f->held);
+    if (!slot)
+        return -ENOMEM;
+    *slot = (struct held){.fd = steal_fd(fd), .dev = st->st_dev, .ino = st->st_ino};
+    return 0;
+}
+
+static bool has_record(const struct journal_text *text, const char *name, const struct stat *st)
+{
+    for (size_t i = 0; i < text->n; i++) {
+        const struct journal_record *r = &text->v[i];
+        if (r->made && !r->gone && is_recorded(st, r) && str_eq(r->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* 1 when NAME is a placeholder, of ours or of another bawn: then *ret_fd has its lock. 0 when
+ * nothing is there, -EEXIST when something else is. */
+static int share(const struct journal_file *f, const struct journal_text *text, const char *name,
+                 struct stat *ret_st, int *ret_fd)
+{
+    for (int i = 0; i < SHARE_TRIES; i++) {
+        _cleanup_fd_ int fd = placeholder_open(f->dirfd, name);
+        if (fd == -ENOENT)
+            return 0;
+        if (fd == -ENOTDIR || fd == -ELOOP)
+            return -EEXIST;
+        if (fd < 0)
+            return fstatat(f->dirfd, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0 ? -EEXIST : fd;
+        if (fstat(fd, ret_st) < 0)
+            return -errno;
+        if (!(has_record(text, name, ret_st) || placeholder_is_marked(ret_st)) ||
+            !placeholder_is_empty(fd))
+            return -EEXIST;
+        /* Another user could keep us waiting for ever, and is one to lose by it. */
+        bool own = ret_st->st_uid == geteuid();
+        int r = placeholder_share(fd, own);
+        if (r < 0 && own)
+            return r;
+        /* The lock was had by one that removed it, perhaps. */
+        if (placeholder_is_at(fd, f->dirfd, name)) {
+            *ret_fd = steal_fd(&fd);
+            return 1;
+        }
+    }
+    return -EAGAIN;
 }
 
 /* Records of earlier runs for NAME, and half-made ones of any name (their makers are dead: a living
- * one would hold the change lock). 1 when NAME is a placeholder that can be shared. */
-static int settle(const struct journal_file *f, struct journal_text *text, const char *name,
-                  struct stat *ret_st)
+ * one would hold the change lock). 1 when NAME is a placeholder that is shared from now on;
+ * *ret_known when it has its record. */
+static int settle(struct journal_file *f, struct journal_text *text, const char *name,
+                  struct stat *ret_st, bool *ret_known)
 {
-    bool stands = fstatat(f->dirfd, name, ret_st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!stands && errno != ENOENT)
-        return -errno;
-    int shared = 0;
+    _cleanup_fd_ int fd = -1;
+    int shared = share(f, text, name, ret_st, &fd);
+    if (shared < 0 && shared != -EEXIST)
+        return shared;
+    *ret_known = shared == 1 && has_record(text, name, ret_st);
     for (size_t i = 0; i < text->n; i++) {
         struct journal_record *r = &text->v[i];
-        if (r->gone || (r->made && !str_eq(r->name, name)))
+        if (r->gone ||
+            (r->made && (!str_eq(r->name, name) || (shared == 1 && is_recorded(ret_st, r)))))
             continue;
-        if (r->made && stands && is_recorded(ret_st, r) && journal_dir_is_empty(f->dirfd, name)) {
-            shared = 1;
-            continue;
-        }
-        bool was;
-        int e = remove_one(f->dirfd, r->temp, r, NULL, &was);
+        int e = remove_temp(f->dirfd, r);
         if (e == 0)
             e = append_gone(f->fd, r);
         if (e < 0)
             return e;
     }
-    return shared ? 1 : stands ? -EEXIST : 0;
+    int e = shared == 1 ? keep(f, &fd, ret_st) : 0;
+    return e < 0 ? e : shared;
 }
 
 /* Renames TEMP to NAME without replacing anything. A file system without RENAME_NOREPLACE gets the
@@ -492,8 +567,9 @@ static int move_into_place(int dirfd, const char *temp, const char *name)
 /* One name on its way. */
 struct making {
     struct journal_record record;
-    const char *spare; /* what is to be moved there; NULL: a directory has to be made */
-    size_t index;      /* of the name that was asked for */
+    bool spare;   /* there is one to be moved there; else a directory has to be made */
+    bool found;   /* another bawn's stands there: it has to be written down only */
+    size_t index; /* of the name that was asked for */
     struct stat st;
     bool written; /* the journal has its intent */
     bool placed;
@@ -518,152 +594,226 @@ static void set_made(struct making *m)
     m->record.ino = m->st.st_ino;
 }
 
-static int new_temp(struct journal_record *r)
+/* Names in one directory on their way. */
+struct holding {
+    struct journal *j;
+    struct journal_file *f;
+    struct journal_text *text;
+    const char *dir;
+    struct making *v;
+    size_t n;
+};
+
+/* What every journal begins with; also written where the directory has another name by now. */
+static void put_head(const struct holding *h, struct strbuf *line)
 {
-    uint64_t v;
-    if (getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
-        return -EIO;
-    (void)snprintf(r->temp, sizeof(r->temp), ".bawn-%016" PRIx64, v);
-    return 0;
+    if (h->text->complete > 0 && str_eq(h->text->dir, h->dir))
+        return;
+    if (h->text->complete == 0)
+        strbuf_puts(line, "bawn-placeholders 1\n");
+    strbuf_puts(line, "dir ");
+    journal_text_quote(line, h->dir, strlen(h->dir));
+    strbuf_putc(line, '\n');
 }
 
-/* The first two steps of the theory above, for all: what is written down is, for those that a spare
- * was found for, all there is to say. */
-static int write_intents(const struct journal_file *f, struct making *v, size_t n)
+/* The first two steps of the theory above, for all: what is written down is, for those whose inode
+ * is known, all there is to say. HEAD: the first write of this run. */
+static int write_intents(const struct holding *h, struct making *v, size_t n, bool head)
 {
     _cleanup_strbuf_ struct strbuf lines = {0};
+    uint64_t random;
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return -EIO;
+    if (head)
+        put_head(h, &lines);
     for (size_t i = 0; i < n; i++) {
-        int e = new_temp(&v[i].record);
-        if (e < 0)
-            return e;
-        put_intent(&lines, &v[i].record);
-        if (!v[i].spare)
+        struct journal_record *r = &v[i].record;
+        (void)snprintf(r->temp, sizeof(r->temp), ".bawn-%016" PRIx64, random++);
+        put_intent(&lines, r);
+        if (!v[i].spare && !v[i].found)
             continue;
         set_made(&v[i]);
-        put_made(&lines, &v[i].record);
+        put_made(&lines, r);
     }
-    int e = append(f->fd, &lines);
+    int e = append(h->f->fd, &lines);
     for (size_t i = 0; e == 0 && i < n; i++) {
-        v[i].record.made = v[i].spare != NULL;
+        v[i].record.made = v[i].spare || v[i].found;
         v[i].written = true;
     }
     return e;
 }
 
-/* Moves the spares. One that cannot be moved was taken by another run, or cannot be moved to there:
- * a directory is made for it instead, under a record of its own. */
-static int place_spares(struct journal *j, const struct journal_file *f, struct making *v, size_t n)
+/* A spare for each that is missing, as far as there are any, locked. */
+static int find_spares(const struct holding *h)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct making *m = &v[i];
-        if (!m->spare)
-            continue;
-        int e = spares_place(&j->spares, m->spare, f->dirfd, m->record.name);
-        m->placed = e == 0;
-        if (e == -EEXIST)
-            return e;
-        if (e == 0)
-            continue;
-        m->spare = NULL;
-        e = append_gone(f->fd, &m->record);
-        m->record.made = m->record.gone = m->written = false;
-        if (e == 0)
-            e = write_intents(f, m, 1);
+    spares_look(&h->j->spares, h->j->dirfd);
+    shelf_look(&h->j->spares, &h->f->shelf, h->f->dirfd, h->f->dev);
+    for (size_t i = 0; i < h->n; i++) {
+        struct making *m = &h->v[i];
+        _cleanup_fd_ int fd = m->found ? -1 : shelf_take(&h->f->shelf, m->record.name, &m->st);
+        m->spare = fd >= 0;
+        int e = m->spare ? keep(h->f, &fd, &m->st) : 0;
         if (e < 0)
             return e;
     }
     return 0;
 }
 
-/* Makes the directories that no spare was found for, writes their inodes down, renames them. */
-static int make_rest(const struct journal_file *f, struct making *v, size_t n)
+/* Moves the spares. For one that cannot be moved a directory is made instead, under a record of its
+ * own. */
+static int place_spares(const struct holding *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        struct making *m = &h->v[i];
+        if (!m->spare)
+            continue;
+        int e = shelf_place(&h->f->shelf, m->record.name, h->f->dirfd);
+        m->placed = e == 0;
+        if (e == -EEXIST)
+            return e;
+        if (e == 0)
+            continue;
+        m->spare = false;
+        e = append_gone(h->f->fd, &m->record);
+        m->record.made = m->record.gone = m->written = false;
+        if (e == 0)
+            e = write_intents(h, m, 1, false);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* A new directory under the random name, marked and locked before it is seen under its own. */
+static int make_one(const struct holding *h, struct making *m)
+{
+    if (mkdirat(h->f->dirfd, m->record.temp, 0755) < 0)
+        return -errno;
+    _cleanup_fd_ int fd = placeholder_open(h->f->dirfd, m->record.temp);
+    if (fd < 0 || fstat(fd, &m->st) < 0)
+        return fd < 0 ? fd : -errno;
+    placeholder_mark(fd);
+    int e = placeholder_share(fd, true);
+    return e < 0 ? e : keep(h->f, &fd, &m->st);
+}
+
+/* Makes the directories that nothing was found for, writes their inodes down, renames them. */
+static int make_rest(const struct holding *h)
 {
     _cleanup_strbuf_ struct strbuf lines = {0};
-    for (size_t i = 0; i < n; i++) {
-        struct making *m = &v[i];
+    for (size_t i = 0; i < h->n; i++) {
+        struct making *m = &h->v[i];
         if (m->placed)
             continue;
-        if (mkdirat(f->dirfd, m->record.temp, 0755) < 0 ||
-            fstatat(f->dirfd, m->record.temp, &m->st, AT_SYMLINK_NOFOLLOW) < 0)
-            return -errno;
+        int e = make_one(h, m);
+        if (e < 0)
+            return e;
         set_made(m);
         put_made(&lines, &m->record);
     }
-    int e = lines.n ? append(f->fd, &lines) : 0;
-    for (size_t i = 0; e == 0 && i < n; i++)
-        v[i].record.made = true;
-    for (size_t i = 0; e == 0 && i < n; i++) {
-        if (!v[i].placed)
-            e = move_into_place(f->dirfd, v[i].record.temp, v[i].record.name);
-        v[i].placed = e == 0;
+    int e = lines.n ? append(h->f->fd, &lines) : 0;
+    for (size_t i = 0; e == 0 && i < h->n; i++)
+        h->v[i].record.made = true;
+    for (size_t i = 0; e == 0 && i < h->n; i++) {
+        struct making *m = &h->v[i];
+        if (!m->placed)
+            e = move_into_place(h->f->dirfd, m->record.temp, m->record.name);
+        m->placed = e == 0;
     }
     return e;
 }
 
-/* What a failure left is taken back; where even that fails, the journal still knows of it. */
-static void take_back(const struct journal_file *f, struct making *v, size_t n)
+/* What a failure left is taken back; where even that fails, the journal still knows of it.
+ * UNPLACED: only what does not stand under its name. */
+static void take_back(const struct holding *h, bool unplaced)
 {
-    for (size_t i = 0; i < n; i++)
-        if (v[i].written && remove_record(f->dirfd, &v[i].record, NULL) == 0)
-            (void)append_gone(f->fd, &v[i].record);
+    for (size_t i = 0; i < h->n; i++) {
+        struct making *m = &h->v[i];
+        if (m->written && !(unplaced && m->placed) && remove_record(h->f, &m->record, NULL) == 0)
+            (void)append_gone(h->f->fd, &m->record);
+    }
 }
 
 /* Names that something stands at, or that can be shared, are sorted out before anything is made. */
-static int hold_names(struct journal *j, const struct journal_file *f, struct journal_text *text,
-                      struct journal_name *names, size_t n, struct making *v, size_t *ret_at)
+static int sort_names(struct holding *h, struct journal_name *names, size_t n, size_t *ret_at)
 {
-    size_t missing = 0;
     for (size_t i = 0; i < n; i++) {
         struct stat st;
+        bool known = false;
         *ret_at = i;
-        int r = settle(f, text, names[i].name, &st);
+        int r = settle(h->f, h->text, names[i].name, &st, &known);
         if (r < 0)
             return r;
         if (r == 1) {
             names[i].dev = st.st_dev;
             names[i].ino = st.st_ino;
-            continue;
+            if (known)
+                continue;
         }
-        struct making *m = &v[missing++];
+        struct making *m = &h->v[h->n++];
         m->index = i;
+        m->found = m->placed = r == 1;
+        if (m->found)
+            m->st = st;
         memcpy(m->record.name, names[i].name, strlen(names[i].name) + 1);
     }
-    if (missing == 0)
-        return 0;
-    spares_look(&j->spares, j->dirfd);
-    bool reach = spares_reach(&j->spares, f->dirfd, f->dev);
-    for (size_t i = 0; reach && i < missing; i++)
-        reach = spares_next(&j->spares, &v[i].spare, &v[i].st);
-    int r = write_intents(f, v, missing);
+    return 0;
+}
+
+static int hold_names(struct holding *h, struct journal_name *names, size_t n, size_t *ret_at)
+{
+    int r = sort_names(h, names, n, ret_at);
+    if (r < 0 || (h->n == 0 && str_eq(h->text->dir, h->dir)))
+        return r;
+    r = find_spares(h);
     if (r == 0)
-        r = place_spares(j, f, v, missing);
+        r = write_intents(h, h->v, h->n, true);
     if (r == 0)
-        r = make_rest(f, v, missing);
-    for (size_t i = missing; i-- > 0;) {
-        if (r < 0 && !v[i].placed)
-            *ret_at = v[i].index;
-        names[v[i].index].dev = v[i].st.st_dev;
-        names[v[i].index].ino = v[i].st.st_ino;
+        r = place_spares(h);
+    if (r == 0)
+        r = make_rest(h);
+    for (size_t i = h->n; i-- > 0;) {
+        if (r < 0 && !h->v[i].placed)
+            *ret_at = h->v[i].index;
+        names[h->v[i].index].dev = h->v[i].st.st_dev;
+        names[h->v[i].index].ino = h->v[i].st.st_ino;
     }
+    /* Something came to stand there meanwhile. If another bawn put it there it will do, so all is
+     * looked at once more; what was placed is found then. */
+    bool again = r == -EEXIST;
     if (r < 0)
-        take_back(f, v, missing);
+        take_back(h, again);
+    return again ? -EAGAIN : r;
+}
+
+static int hold_once(struct holding *h, struct journal_name *names, size_t n, size_t *ret_at)
+{
+    _cleanup_strbuf_ struct strbuf buf = {0};
+    struct journal_text text;
+    int r = load(h->f->fd, &buf, &text);
+    if (r < 0)
+        return r;
+    /* What a crash left of a line is cut off. */
+    if (text.complete < buf.n && ftruncate(h->f->fd, (off_t)text.complete) < 0)
+        r = -errno;
+    h->text = &text;
+    h->n = 0;
+    memset(h->v, 0, n * sizeof(*h->v));
+    if (r == 0)
+        r = hold_names(h, names, n, ret_at);
+    journal_text_release(&text);
     return r;
 }
 
-static int hold_locked(struct journal *j, const struct journal_file *f, const char *dir,
+static int hold_locked(struct journal *j, struct journal_file *f, const char *dir,
                        struct journal_name *names, size_t n, size_t *ret_at)
 {
-    _cleanup_strbuf_ struct strbuf buf = {0};
     _cleanup_free_ struct making *v = mem_zalloc(n, sizeof(*v));
-    struct journal_text text;
-    int r = v ? load(f->fd, &buf, &text) : -ENOMEM;
-    if (r < 0)
-        return r;
-    r = prepare(f, dir, &text, buf.n);
-    if (r == 0)
-        r = hold_names(j, f, &text, names, n, v, ret_at);
-    journal_text_release(&text);
-    return r;
+    struct holding h = {.j = j, .f = f, .dir = dir, .v = v};
+    int r = v ? -EAGAIN : -ENOMEM;
+    for (int i = 0; r == -EAGAIN && i < SHARE_TRIES; i++)
+        r = hold_once(&h, names, n, ret_at);
+    return r == -EAGAIN ? -EEXIST : r;
 }
 
 static int hold_error(struct error *err, int r, const char *dir, const char *name)
@@ -728,22 +878,22 @@ int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name
 /* The conversion to an exclusive lock gives the shared one up first, so of two that leave at once
  * the second finds nobody left: one of them always cleans. Who starts in between either has its
  * shared lock before (then it is the one to clean later) or waits and finds the file unlinked. */
-static void leave(struct journal *j, const struct journal_file *f)
+static void leave(struct journal *j, struct journal_file *f)
 {
     if (lock_changes(f->fd, F_WRLCK) < 0)
         return;
     _cleanup_strbuf_ struct strbuf buf = {0};
     struct journal_text text;
-    if (lock_file(f->fd, LOCK_EX | LOCK_NB) == 0 && is_still(j->dirfd, f->name, f->fd) &&
+    if (lock_file(f->fd, LOCK_EX | LOCK_NB) == 0 && placeholder_is_at(f->fd, j->dirfd, f->name) &&
         load(f->fd, &buf, &text) == 0) {
         spares_look(&j->spares, j->dirfd);
-        bool reach = spares_reach(&j->spares, f->dirfd, f->dev);
-        if (remove_all(f->dirfd, &text, reach ? &j->spares : NULL) == 0)
+        shelf_look(&j->spares, &f->shelf, f->dirfd, f->dev);
+        if (remove_all(f, &text, &j->spares) == 0)
             (void)unlinkat(j->dirfd, f->name, 0);
         journal_text_release(&text);
     }
-    (void)lock_changes(f->fd, F_UNLCK);
-    (void)lock_file(f->fd, LOCK_UN);
+    /* Both locks go with the descriptor. */
+    fd_close(steal_fd(&f->fd));
 }
 
 static void dispose(struct journal *j)
@@ -751,6 +901,10 @@ static void dispose(struct journal *j)
     vec_foreach (f, &j->files) {
         fd_close(f->fd);
         fd_close(f->dirfd);
+        vec_foreach (held, &f->held)
+            fd_close(held->fd);
+        vec_release(&f->held);
+        shelf_release(&f->shelf);
     }
     vec_release(&j->files);
     spares_release(&j->spares);
@@ -775,16 +929,6 @@ void journal_forget(struct journal *j)
 
 /* ---- asking ---- */
 
-static bool text_has(const struct journal_text *text, const char *name, dev_t dev, ino_t ino)
-{
-    for (size_t i = 0; i < text->n; i++) {
-        const struct journal_record *r = &text->v[i];
-        if (r->made && !r->gone && r->dev == dev && r->ino == ino && str_eq(r->name, name))
-            return true;
-    }
-    return false;
-}
-
 bool journal_is_placeholder(const char *state_dir, dev_t parent_dev, ino_t parent_ino,
                             const char *name, dev_t dev, ino_t ino)
 {
@@ -800,7 +944,8 @@ bool journal_is_placeholder(const char *state_dir, dev_t parent_dev, ino_t paren
     struct journal_text text;
     if (load(fd, &buf, &text) < 0)
         return false;
-    bool found = text_has(&text, name, dev, ino);
+    const struct stat st = {.st_mode = S_IFDIR, .st_dev = dev, .st_ino = ino};
+    bool found = has_record(&text, name, &st);
     journal_text_release(&text);
     return found;
 }

@@ -156,7 +156,7 @@ static int parse_made(struct journal_text *t, struct bytes temp, struct bytes de
 
 static int parse_line(struct journal_text *t, struct bytes line)
 {
-    struct bytes f[4];
+    struct bytes f[4] = {0};
     size_t n = 0;
     while (n < ARRAY_LEN(f) && next_field(&line, &f[n]))
         n++;

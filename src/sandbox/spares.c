@@ -3,50 +3,25 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "sandbox/placeholder.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/random.h>
+#include <string.h>
 #include <unistd.h>
 
 #define RENAME_NOREPLACE_FLAG 1u
+#define STATX_INO_FLAG        0x100u
+#define STATX_BTIME_FLAG      0x800u
+#define TIDY_AT_ONCE          4u
 
-struct linux_dirent64 {
-    uint64_t d_ino;
-    int64_t d_off;
-    unsigned short d_reclen;
-    unsigned char d_type;
-    char d_name[];
-};
-
-static int move(int from, const char *old, int to, const char *new)
+static int move(int from, int to, const char *name)
 {
-    return syscall(SYS_renameat2, from, old, to, new, RENAME_NOREPLACE_FLAG) < 0 ? -errno : 0;
+    return syscall(SYS_renameat2, from, name, to, name, RENAME_NOREPLACE_FLAG) < 0 ? -errno : 0;
 }
 
-static bool is_spare_name(const char *name)
-{
-    size_t n = strspn(name, "0123456789abcdef");
-    return n == SPARES_NAME_BYTES - 1 && name[n] == '\0';
-}
-
-static void read_names(struct spares *s)
-{
-    char buf[4096] __attribute__((aligned(8)));
-    const unsigned dt_dir = S_IFDIR >> 12;
-    long got;
-    while (s->n < SPARES_MAX && (got = syscall(SYS_getdents64, s->fd, buf, sizeof(buf))) > 0) {
-        for (long at = 0; at < got && s->n < SPARES_MAX;) {
-            const void *p = buf + at;
-            const struct linux_dirent64 *e = p;
-            at += e->d_reclen;
-            if ((e->d_type == dt_dir || e->d_type == 0) && is_spare_name(e->d_name))
-                memcpy(s->names[s->n++], e->d_name, SPARES_NAME_BYTES);
-        }
-    }
-    s->kept = s->n;
-}
+/* ---- all of them ---- */
 
 void spares_look(struct spares *s, int placeholders)
 {
@@ -66,14 +41,6 @@ void spares_look(struct spares *s, int placeholders)
         return;
     }
     s->dev = st.st_dev;
-    s->mount = sys_mount_id(s->fd);
-    read_names(s);
-}
-
-bool spares_reach(const struct spares *s, int dirfd, dev_t dev)
-{
-    int64_t mount = s->fd >= 0 && dev == s->dev ? sys_mount_id(dirfd) : -1;
-    return s->fd >= 0 && dev == s->dev && (mount < 0 || s->mount < 0 || mount == s->mount);
 }
 
 void spares_release(struct spares *s)
@@ -83,78 +50,138 @@ void spares_release(struct spares *s)
     *s = (struct spares){.fd = -1};
 }
 
-/* One that could stand anywhere: ours, of no other mode or group than a fresh one. */
-static bool is_fit(const struct spares *s, const struct stat *st)
-{
-    return S_ISDIR(st->st_mode) && st->st_dev == s->dev && st->st_uid == geteuid() &&
-           st->st_gid == getegid() && (st->st_mode & 07000) == 0;
-}
+/* ---- tidying up ---- */
 
-static int open_dir(int dirfd, const char *name)
-{
-    return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-}
+struct oldest {
+    int dirfd;
+    const char *but;
+    size_t n;
+    char name[256];
+    struct timespec used;
+};
 
-/* FD is a directory that was opened by us and not read yet, or is read anew. */
-static bool is_empty(int fd)
+static bool see_shelf(void *data, const char *name)
 {
-    char buf[1024] __attribute__((aligned(8)));
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return false;
-    long got = syscall(SYS_getdents64, fd, buf, sizeof(buf));
-    if (got < 0)
-        return false;
-    for (long at = 0; at < got;) {
-        const void *p = buf + at;
-        const struct linux_dirent64 *e = p;
-        at += e->d_reclen;
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            return false;
+    struct oldest *o = data;
+    struct stat st;
+    if (str_eq(name, o->but) || fstatat(o->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISDIR(st.st_mode))
+        return true;
+    bool older = st.st_mtim.tv_sec < o->used.tv_sec ||
+                 (st.st_mtim.tv_sec == o->used.tv_sec && st.st_mtim.tv_nsec < o->used.tv_nsec);
+    if (o->n++ == 0 || older) {
+        o->used = st.st_mtim;
+        (void)snprintf(o->name, sizeof(o->name), "%s", name);
     }
     return true;
 }
 
-bool spares_next(struct spares *s, const char **ret, struct stat *ret_st)
+static bool remove_spare(void *data, const char *name)
 {
-    while (s->next < s->n) {
-        const char *name = s->names[s->next++];
-        _cleanup_fd_ int fd = open_dir(s->fd, name);
-        if (fd >= 0 && fstat(fd, ret_st) == 0 && is_fit(s, ret_st) && is_empty(fd)) {
-            *ret = name;
-            return true;
-        }
+    (void)unlinkat(*(int *)data, name, AT_REMOVEDIR);
+    return true;
+}
+
+/* Removes the shelves that were longest not used, but for KEY, while there are too many. */
+static void tidy(const struct spares *s, const char *key)
+{
+    for (unsigned i = 0; i < TIDY_AT_ONCE; i++) {
+        struct oldest o = {.dirfd = s->fd, .but = key};
+        if (lseek(s->fd, 0, SEEK_SET) < 0 || directory_each(s->fd, see_shelf, &o) < 0 ||
+            o.n < SHELVES_MAX)
+            return;
+        _cleanup_fd_ int fd = placeholder_open(s->fd, o.name);
+        if (fd < 0 || directory_each(fd, remove_spare, &fd) < 0 ||
+            unlinkat(s->fd, o.name, AT_REMOVEDIR) < 0)
+            return;
     }
-    return false;
 }
 
-int spares_place(struct spares *s, const char *spare, int dirfd, const char *name)
+/* ---- those of one directory ---- */
+
+/* False when the directory cannot be told from a later one with its inode number. */
+static bool make_key(char key[SHELF_KEY_BYTES], int dirfd)
 {
-    int r = move(s->fd, spare, dirfd, name);
-    if (r == 0)
-        s->kept -= s->kept > 0;
-    return r;
+    struct uapi_statx st = {0};
+    const unsigned want = STATX_INO_FLAG | STATX_BTIME_FLAG;
+    if (syscall(SYS_statx, dirfd, "", AT_EMPTY_PATH, want, &st) < 0 || (st.mask & want) != want)
+        return false;
+    /* Seconds, then nanoseconds in the lower half of the next. */
+    uint32_t nanoseconds;
+    memcpy(&nanoseconds, &st.times[3], sizeof(nanoseconds));
+    (void)snprintf(key, SHELF_KEY_BYTES, "%x.%x-%" PRIx64 "-%" PRIx64 ".%08" PRIx32, st.dev_major,
+                   st.dev_minor, st.ino, st.times[2], nanoseconds);
+    return true;
 }
 
-int spares_put_back(struct spares *s, int dirfd, const char *name, dev_t dev, ino_t ino)
+void shelf_look(const struct spares *s, struct shelf *shelf, int dirfd, dev_t dev)
 {
-    char spare[SPARES_NAME_BYTES];
+    if (shelf->looked)
+        return;
+    *shelf = (struct shelf){.fd = -1, .looked = true};
+    shelf->useless = s->fd < 0 || dev != s->dev || !make_key(shelf->key, dirfd);
+    if (!shelf->useless)
+        shelf->fd = placeholder_open(s->fd, shelf->key);
+}
+
+void shelf_release(struct shelf *shelf)
+{
+    if (shelf->looked)
+        fd_close(shelf->fd);
+    *shelf = (struct shelf){.fd = -1};
+}
+
+int shelf_take(const struct shelf *shelf, const char *name, struct stat *ret_st)
+{
+    if (shelf->fd < 0)
+        return -1;
+    _cleanup_fd_ int fd = placeholder_open(shelf->fd, name);
+    if (fd < 0 || fstat(fd, ret_st) < 0 || ret_st->st_uid != geteuid() ||
+        !placeholder_is_empty(fd) || placeholder_share(fd, false) < 0)
+        return -1;
+    if (!placeholder_is_marked(ret_st))
+        placeholder_mark(fd);
+    return steal_fd(&fd);
+}
+
+int shelf_place(const struct shelf *shelf, const char *name, int dirfd)
+{
+    return move(shelf->fd, dirfd, name);
+}
+
+static bool make_shelf(const struct spares *s, struct shelf *shelf, int dirfd)
+{
+    /* What is on another mount cannot be moved, though it may be on the same device. */
+    int64_t here = sys_mount_id(s->fd), there = sys_mount_id(dirfd);
     struct stat st;
-    uint64_t v;
-    if (s->fd < 0 || s->kept >= SPARES_MAX || dev != s->dev)
+    shelf->useless = (here >= 0 && there >= 0 && here != there) ||
+                     (mkdirat(s->fd, shelf->key, 0700) < 0 && errno != EEXIST) ||
+                     (shelf->fd = placeholder_open(s->fd, shelf->key)) < 0;
+    if (shelf->useless)
+        return false;
+    /* Each directory in it is a link, except where links of directories are not counted. */
+    if (fstat(s->fd, &st) == 0 && (st.st_nlink < 2 || st.st_nlink - 2 > SHELVES_MAX))
+        tidy(s, shelf->key);
+    return true;
+}
+
+int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const char *name, int fd)
+{
+    if (shelf->useless || shelf->kept >= SHELF_MAX ||
+        (shelf->fd < 0 && !make_shelf(s, shelf, dirfd)))
         return 0;
-    _cleanup_fd_ int fd = open_dir(dirfd, name);
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != dev || st.st_ino != ino || !is_fit(s, &st) ||
-        !is_empty(fd) || getrandom(&v, sizeof(v), 0) != (ssize_t)sizeof(v))
+    int r = move(dirfd, shelf->fd, name);
+    if (r == -EXDEV) {
+        shelf->useless = true;
+        (void)unlinkat(s->fd, shelf->key, AT_REMOVEDIR);
+    }
+    if (r < 0)
         return 0;
-    (void)snprintf(spare, sizeof(spare), "%016" PRIx64, v);
-    if (move(dirfd, name, s->fd, spare) < 0)
-        return 0;
-    if (fstatat(s->fd, spare, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == dev &&
-        st.st_ino == ino && is_empty(fd)) {
-        s->kept++;
+    if (placeholder_is_at(fd, shelf->fd, name) && placeholder_is_empty(fd)) {
+        shelf->kept++;
         return 1;
     }
     /* Somebody was quicker between the look and the move. */
-    (void)move(s->fd, spare, dirfd, name);
+    (void)move(shelf->fd, dirfd, name);
     return 0;
 }

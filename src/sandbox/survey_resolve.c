@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "base/uapi.h"
 #include "sandbox/journal.h"
+#include "sandbox/placeholder.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -124,12 +125,15 @@ static int look_dir(struct resolver *r, const char *key, struct known_dir **ret)
 
 /* ---- placeholders ---- */
 
+/* Of our own journal, or of another bawn with another state directory: it can go when that one
+ * ends, so it is no directory to be bound. */
 static bool is_placeholder(const struct resolver *r, int dirfd, const struct stat *up,
                            const char *name, const struct stat *st)
 {
     return r->state_dir && S_ISDIR(st->st_mode) && st->st_nlink <= 2 &&
-           journal_is_placeholder(r->state_dir, up->st_dev, up->st_ino, name, st->st_dev,
-                                  st->st_ino) &&
+           (placeholder_is_marked(st) ||
+            journal_is_placeholder(r->state_dir, up->st_dev, up->st_ino, name, st->st_dev,
+                                   st->st_ino)) &&
            journal_dir_is_empty(dirfd, name);
 }
 

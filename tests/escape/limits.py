@@ -7,8 +7,7 @@ NAMES = ("files/missing-*", "files/git*", "files/claude-*", "files/vscode-*", "f
          "watched/placeholder-*", "races/placeholder-*", "descriptors/stdin-protected-*", "own/home-is-workspace")
 
 OUTSIDE = "a program of the same user outside takes the placeholder away (SECURITY.md)"
-REMOVED = [("files/placeholder-removed-outside", OUTSIDE), ("files/placeholder-of-another-home", OUTSIDE),
-           ("races/placeholder-stolen", OUTSIDE)]
+REMOVED = [("files/placeholder-removed-outside", OUTSIDE), ("races/placeholder-stolen", OUTSIDE)]
 
 LIMITS = {
     "landlock": [

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "sandbox/journal.h"
 #include "sandbox/journal_text.h"
+#include "sandbox/placeholder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -294,7 +296,7 @@ static void test_is_placeholder(void **unused)
     drop_scratch(&s);
 }
 
-/* ---- spare directories ---- */
+/* ---- several state directories ---- */
 
 static ino_t held_inode(const struct scratch *s, const char *name)
 {
@@ -303,36 +305,256 @@ static ino_t held_inode(const struct scratch *s, const char *name)
     return st.st_ino;
 }
 
+/* The same directory to work in, with the state directory of another bawn. */
+static struct scratch other_home(const struct scratch *s, const char *name)
+{
+    struct scratch other = *s;
+    (void)snprintf(other.state, sizeof(other.state), "%s/%s", s->root, name);
+    (void)snprintf(other.placeholders, sizeof(other.placeholders), "%s/%s/placeholders", s->root,
+                   name);
+    return other;
+}
+
+static void test_another_home_is_not_left_in_the_open(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    struct scratch t = other_home(&s, "other");
+    for (int first = 0; first < 2; first++) {
+        struct journal *a = open_ok(&s), *b = open_ok(&t);
+        assert_int_equal(hold(a, &s, ".git"), 0);
+        ino_t ino = held_inode(&s, ".git");
+        assert_int_equal(hold(b, &t, ".git"), 0);
+        assert_int_equal(hold(b, &t, ".git"), 0);
+        assert_int_equal(hold(b, &t, ".aws"), 0);
+        assert_int_equal(held_inode(&s, ".git"), ino);
+        journal_close(first ? b : a);
+        assert_int_equal(held_inode(&s, ".git"), ino);
+        assert_int_equal(stands(&s, ".aws"), !first);
+        /* Nor does a start of the one that has left take it away. */
+        journal_close(open_ok(first ? &t : &s));
+        assert_int_equal(held_inode(&s, ".git"), ino);
+        journal_close(first ? a : b);
+        assert_int_equal(count_in(s.work), 0);
+        /* The one that left first finds out when it starts again. */
+        journal_close(open_ok(first ? &t : &s));
+        assert_int_equal(count_in(s.placeholders), 0);
+        assert_int_equal(count_in(t.placeholders), 0);
+    }
+    drop_scratch(&s);
+}
+
+static const char *const dead_names[] = {".git", ".codex", NULL};
+
+/* Whichever is killed, whoever starts first after that cleans, if nobody uses it. */
+static void test_another_home_is_killed(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    struct scratch t = other_home(&s, "other");
+    /* The finder dies, the maker lives. */
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    leave_dead(&t, dead_names);
+    journal_close(open_ok(&t));
+    assert_true(stands(&s, ".git"));
+    assert_false(stands(&s, ".codex"));
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    /* The maker dies, the finder lives. */
+    leave_dead(&s, dead_names);
+    j = open_ok(&t);
+    assert_int_equal(hold(j, &t, ".git"), 0);
+    journal_close(open_ok(&s));
+    assert_true(stands(&s, ".git"));
+    assert_false(stands(&s, ".codex"));
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    /* Both die: either finds it, also the one that made nothing. */
+    for (int i = 0; i < 2; i++) {
+        leave_dead(&s, dead_names);
+        leave_dead(&t, dead_names);
+        assert_int_equal(count_in(s.work), 2);
+        journal_close(open_ok(i ? &s : &t));
+        assert_int_equal(count_in(s.work), 0);
+    }
+    journal_close(open_ok(&t));
+    journal_close(open_ok(&s));
+    assert_int_equal(count_in(s.placeholders), 0);
+    assert_int_equal(count_in(t.placeholders), 0);
+    drop_scratch(&s);
+}
+
+/* An empty directory of somebody's is never taken for one, nor is one that was used since. */
+static void test_an_empty_directory_is_no_placeholder(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    struct scratch t = other_home(&s, "other");
+    assert_return_code(mkdirat(s.fd, ".codex", 0755), errno);
+    struct journal *a = open_ok(&s), *b = open_ok(&t);
+    struct stat st;
+    assert_return_code(fstatat(s.fd, ".codex", &st, 0), errno);
+    assert_false(placeholder_is_marked(&st));
+    assert_int_equal(hold(b, &t, ".codex"), -EEXIST);
+    assert_int_equal(hold(a, &s, ".git"), 0);
+    assert_return_code(fstatat(s.fd, ".git", &st, 0), errno);
+    assert_true(placeholder_is_marked(&st));
+    assert_return_code(mkdirat(s.fd, ".git/refs", 0755), errno);
+    assert_int_equal(hold(b, &t, ".git"), -EEXIST);
+    assert_return_code(unlinkat(s.fd, ".git/refs", AT_REMOVEDIR), errno);
+    assert_int_equal(hold(b, &t, ".git"), -EEXIST);
+    journal_close(b);
+    assert_true(stands(&s, ".git"));
+    journal_close(a);
+    assert_false(stands(&s, ".git"));
+    assert_true(stands(&s, ".codex"));
+    drop_scratch(&s);
+}
+
+/* Somebody has the exclusive lock for good: a clear refusal after a while. Somebody else's shared
+ * one: what cannot be removed is left for a later start. */
+static void test_locked_by_a_stranger(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    struct scratch t = other_home(&s, "other");
+    leave_dead(&s, dead_names);
+    int fd = openat(s.fd, ".git", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_return_code(flock(fd, LOCK_EX | LOCK_NB), errno);
+    struct journal *j = open_ok(&t);
+    struct error err = {0};
+    struct journal_name name = {.name = ".git"};
+    assert_int_equal(journal_hold_all(j, s.fd, s.work, &name, 1, &err), -EBUSY);
+    assert_non_null(strstr(err.message, ".git"));
+    assert_return_code(flock(fd, LOCK_SH), errno);
+    assert_int_equal(hold(j, &t, ".git"), 0);
+    journal_close(j);
+    assert_true(stands(&s, ".git"));
+    fd_close(fd);
+    journal_close(open_ok(&t));
+    assert_false(stands(&s, ".git"));
+    journal_close(open_ok(&s));
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(s.placeholders), 0);
+    drop_scratch(&s);
+}
+
+/* ---- spare directories ---- */
+
+/* Each in the directory of spares is for one directory; the only one here. */
+static void shelf_path(const struct scratch *s, char path[512])
+{
+    (void)snprintf(path, 512, "%s/spare", s->state);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            (void)snprintf(path, 512, "%s/spare/%s", s->state, e->d_name);
+    (void)closedir(d);
+}
+
 static void test_spares_come_back(void **unused)
 {
     (void)unused;
     struct scratch s;
-    char spare[128];
+    char shelf[512];
     make_scratch(&s);
-    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
     struct journal *j = open_ok(&s);
     assert_int_equal(hold(j, &s, ".git"), 0);
     ino_t first = held_inode(&s, ".git");
     journal_close(j);
     assert_int_equal(count_in(s.work), 0);
-    assert_int_equal(count_in(spare), 1);
+    shelf_path(&s, shelf);
+    assert_int_equal(count_in(shelf), 1);
 
-    /* Taken for another name, with one more that has to be made. */
+    /* Taken for its name, with another that has to be made. */
     j = open_ok(&s);
-    struct journal_name names[] = {{.name = ".codex"}, {.name = ".aws"}};
+    struct journal_name names[] = {{.name = ".codex"}, {.name = ".git"}};
     assert_int_equal(journal_hold_all(j, s.fd, s.work, names, 2, NULL), 0);
-    assert_int_equal(held_inode(&s, ".codex"), first);
-    assert_int_equal(names[0].ino, first);
-    assert_int_equal(held_inode(&s, ".aws"), names[1].ino);
+    assert_int_equal(held_inode(&s, ".git"), first);
+    assert_int_equal(names[1].ino, first);
+    assert_int_equal(held_inode(&s, ".codex"), names[0].ino);
     assert_int_equal(count_in(s.work), 2);
-    assert_int_equal(count_in(spare), 0);
+    assert_int_equal(count_in(shelf), 0);
     struct stat up;
     assert_return_code(fstat(s.fd, &up), errno);
-    assert_true(journal_is_placeholder(s.state, up.st_dev, up.st_ino, ".codex", names[0].dev,
-                                       names[0].ino));
+    assert_true(journal_is_placeholder(s.state, up.st_dev, up.st_ino, ".git", names[1].dev, first));
     journal_close(j);
     assert_int_equal(count_in(s.work), 0);
-    assert_int_equal(count_in(spare), 2);
+    assert_int_equal(count_in(shelf), 2);
+    drop_scratch(&s);
+}
+
+/* Somebody who may write one directory may have kept a descriptor of what stood there. It must not
+ * lead into another directory, nor to another name. */
+static void test_spares_stay_with_their_name(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    char second[128];
+    (void)snprintf(second, sizeof(second), "%s/second", s.root);
+    assert_return_code(mkdir(second, 0755), errno);
+    int fd = open(second, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    int kept = openat(s.fd, ".git", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(kept >= 0);
+    journal_close(j);
+
+    j = open_ok(&s);
+    dev_t dev;
+    ino_t ino;
+    assert_int_equal(journal_hold(j, fd, second, ".git", &dev, &ino, NULL), 0);
+    assert_int_equal(hold(j, &s, ".codex"), 0);
+    assert_return_code(mkdirat(kept, "hooks", 0755), errno);
+    char inner[160];
+    (void)snprintf(inner, sizeof(inner), "%s/.git", second);
+    assert_int_equal(count_in(inner), 0);
+    assert_true(journal_dir_is_empty(s.fd, ".codex"));
+    journal_close(j);
+
+    /* Nor back to its own, now that it is filled; and another of its name has no place there. */
+    j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".git"), 0);
+    assert_true(journal_dir_is_empty(s.fd, ".git"));
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(second), 0);
+    assert_int_equal(count_in(s.placeholders), 0);
+    fd_close(kept);
+    fd_close(fd);
+    drop_scratch(&s);
+}
+
+/* Directories that come and go, with the same inode numbers, have few of them kept. */
+static void test_shelves_are_few(void **unused)
+{
+    (void)unused;
+    enum { DIRECTORIES = 60, MOST = 17 };
+    struct scratch s;
+    char spare[128], path[192];
+    make_scratch(&s);
+    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
+    for (int i = 0; i < DIRECTORIES; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%d", s.root, i);
+        assert_return_code(mkdir(path, 0755), errno);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct journal *j = open_ok(&s);
+        struct journal_name names[] = {{.name = ".git"}, {.name = ".aws"}};
+        assert_int_equal(journal_hold_all(j, fd, path, names, 2, NULL), 0);
+        journal_close(j);
+        assert_int_equal(count_in(path), 0);
+        assert_int_equal(rmdir(path), 0);
+        fd_close(fd);
+        assert_true(count_in(spare) <= MOST);
+    }
+    assert_true(count_in(spare) >= 2);
     drop_scratch(&s);
 }
 
@@ -358,32 +580,36 @@ static void test_unfit_spares_stay(void **unused)
 {
     (void)unused;
     struct scratch s;
-    char spare[128], path[192];
+    char shelf[512], path[768];
     make_scratch(&s);
-    journal_close(open_ok(&s));
-    (void)snprintf(spare, sizeof(spare), "%s/spare", s.state);
-    assert_return_code(mkdir(spare, 0700), errno);
-    static const char *const unfit[] = {"0000000000000001", "0000000000000002", "not-a-spare"};
-    for (size_t i = 0; i < ARRAY_LEN(unfit); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", spare, unfit[i]);
-        assert_return_code(mkdir(path, 0755), errno);
-    }
-    (void)snprintf(path, sizeof(path), "%s/%s", spare, unfit[0]);
-    assert_return_code(chmod(path, 01755), errno);
-    (void)snprintf(path, sizeof(path), "%s/%s/file", spare, unfit[1]);
-    fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    (void)snprintf(path, sizeof(path), "%s/0000000000000003", spare);
-    assert_return_code(symlink(s.work, path), errno);
     struct journal *j = open_ok(&s);
-    assert_int_equal(hold(j, &s, ".git"), 0);
-    assert_int_equal(count_in(spare), 4);
-    assert_true(stands(&s, ".git"));
+    struct journal_name names[] = {{.name = ".git"}, {.name = ".codex"}, {.name = ".bawn"}};
+    assert_int_equal(journal_hold_all(j, s.fd, s.work, names, 3, NULL), 0);
+    journal_close(j);
+    shelf_path(&s, shelf);
+    assert_int_equal(count_in(shelf), 3);
+    /* One is filled, one is a link, one a file. */
+    (void)snprintf(path, sizeof(path), "%s/.git/file", shelf);
+    fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    (void)snprintf(path, sizeof(path), "%s/.codex", shelf);
+    assert_return_code(rmdir(path), errno);
+    assert_return_code(symlink(s.work, path), errno);
+    (void)snprintf(path, sizeof(path), "%s/.bawn", shelf);
+    assert_return_code(rmdir(path), errno);
+    fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    j = open_ok(&s);
+    assert_int_equal(journal_hold_all(j, s.fd, s.work, names, 3, NULL), 0);
+    assert_int_equal(count_in(shelf), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(journal_dir_is_empty(s.fd, names[i].name));
     /* Filled meanwhile: it stays, with what is in it. */
     assert_int_equal(hold(j, &s, ".aws"), 0);
     fd_close(openat(s.fd, ".aws/config", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     journal_close(j);
     assert_false(stands(&s, ".git"));
     assert_true(stands(&s, ".aws/config"));
+    assert_int_equal(count_in(s.work), 1);
+    assert_int_equal(count_in(shelf), 3);
     drop_scratch(&s);
 }
 
@@ -438,6 +664,29 @@ static void test_dead_run_is_worked_off(void **unused)
     leave_dead(&s, names);
     assert_int_equal(count_in(s.work), 2);
     journal_close(open_ok(&s));
+    assert_int_equal(count_in(s.work), 0);
+    assert_int_equal(count_in(s.placeholders), 0);
+    drop_scratch(&s);
+}
+
+static void test_cleaning_alone(void **unused)
+{
+    (void)unused;
+    struct scratch s;
+    make_scratch(&s);
+    journal_clean(s.state);
+    assert_int_equal(count_in(s.state), 0);
+    assert_int_equal(access(s.state, F_OK), -1);
+    leave_dead(&s, git_only);
+    struct journal *j = open_ok(&s);
+    assert_int_equal(hold(j, &s, ".aws"), 0);
+    leave_dead(&s, git_only);
+    journal_clean(s.state);
+    assert_int_equal(count_in(s.work), 2); /* one lives, and is the one to clean */
+    journal_close(j);
+    assert_int_equal(count_in(s.work), 0);
+    leave_dead(&s, git_only);
+    journal_clean(s.state);
     assert_int_equal(count_in(s.work), 0);
     assert_int_equal(count_in(s.placeholders), 0);
     drop_scratch(&s);
@@ -707,29 +956,38 @@ static unsigned next_random(unsigned *state)
 
 static const char *const family[] = {".git", ".agents", ".codex", ".bawn", ".aws"};
 
-/* Opens, holds the whole family, checks that it stands, lets go. */
+/* Opens, holds the whole family, checks that the very same stands in the end, lets go. */
 static int one_run(const struct scratch *s, unsigned *seed, unsigned most_us)
 {
     struct journal *j;
+    dev_t dev;
+    ino_t ino[ARRAY_LEN(family)];
     if (journal_open(s->state, &j, NULL) < 0)
         return 1;
     for (size_t i = 0; i < ARRAY_LEN(family); i++)
-        if (hold(j, s, family[i]) < 0)
+        if (journal_hold(j, s->fd, s->work, family[i], &dev, &ino[i], NULL) < 0)
             return 2;
     nap(next_random(seed) % most_us);
-    for (size_t i = 0; i < ARRAY_LEN(family); i++)
-        if (!stands(s, family[i]))
+    for (size_t i = 0; i < ARRAY_LEN(family); i++) {
+        struct stat st;
+        if (fstatat(s->fd, family[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != ino[i])
             return 3;
+    }
     journal_close(j);
     return 0;
 }
 
-static void test_forty_at_once(void **unused)
+/* In one directory; with one state directory, and with four. */
+static void forty_at_once(unsigned homes)
 {
-    (void)unused;
     enum { PROCESSES = 40, ROUNDS = 6 };
-    struct scratch s;
+    struct scratch s, home[4];
     make_scratch(&s);
+    for (unsigned i = 0; i < homes; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof(name), "home%u", i);
+        home[i] = other_home(&s, name);
+    }
     pid_t pids[PROCESSES];
     for (unsigned i = 0; i < PROCESSES; i++) {
         pids[i] = fork();
@@ -737,7 +995,7 @@ static void test_forty_at_once(void **unused)
             unsigned seed = i + 1;
             int r = 0;
             for (int k = 0; k < ROUNDS && r == 0; k++)
-                r = one_run(&s, &seed, 3000);
+                r = one_run(&home[i % homes], &seed, 3000);
             _exit(r);
         }
         assert_true(pids[i] > 0);
@@ -745,16 +1003,36 @@ static void test_forty_at_once(void **unused)
     for (unsigned i = 0; i < PROCESSES; i++)
         wait_ok(pids[i]);
     assert_int_equal(count_in(s.work), 0);
-    assert_int_equal(count_in(s.placeholders), 0);
+    for (unsigned i = 0; i < homes; i++) {
+        if (homes > 1)
+            journal_close(open_ok(&home[i]));
+        assert_int_equal(count_in(home[i].placeholders), 0);
+        char shelf[512];
+        shelf_path(&home[i], shelf);
+        assert_true(count_in(shelf) <= ARRAY_LEN(family));
+    }
     drop_scratch(&s);
 }
 
-static void test_killed_at_any_instant(void **unused)
+static void test_forty_at_once(void **unused)
 {
     (void)unused;
+    forty_at_once(1);
+}
+
+static void test_forty_of_four_homes(void **unused)
+{
+    (void)unused;
+    forty_at_once(4);
+}
+
+static void killed_at_any_instant(unsigned homes)
+{
     enum { PROCESSES = 4, ROUNDS = 120 };
-    struct scratch s;
+    struct scratch s, home[2];
     make_scratch(&s);
+    home[0] = other_home(&s, "home0");
+    home[1] = other_home(&s, "home1");
     unsigned seed = 4711;
     size_t left = 0;
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -763,9 +1041,10 @@ static void test_killed_at_any_instant(void **unused)
             unsigned own = next_random(&seed);
             pids[i] = fork();
             if (pids[i] == 0) {
-                for (;;)
-                    if (one_run(&s, &own, 200) != 0)
-                        _exit(1);
+                int r = 0;
+                while (r == 0)
+                    r = one_run(&home[i % homes], &own, 200);
+                _exit(r);
             }
         }
         nap(next_random(&seed) % 4000);
@@ -776,16 +1055,32 @@ static void test_killed_at_any_instant(void **unused)
         for (unsigned i = 0; i < PROCESSES; i++) {
             int status;
             assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            if (!WIFSIGNALED(status))
+                print_error("a run ended with %d\n", WEXITSTATUS(status));
             assert_true(WIFSIGNALED(status));
         }
         left += count_in(s.work) > 0;
-        journal_close(open_ok(&s));
+        for (unsigned i = 0; i < homes; i++) {
+            journal_close(open_ok(&home[i]));
+            assert_int_equal(count_in(home[i].placeholders), 0);
+        }
         assert_int_equal(count_in(s.work), 0);
-        assert_int_equal(count_in(s.placeholders), 0);
     }
     /* Otherwise the rounds proved nothing. */
     assert_true(left > 0);
     drop_scratch(&s);
+}
+
+static void test_killed_at_any_instant(void **unused)
+{
+    (void)unused;
+    killed_at_any_instant(1);
+}
+
+static void test_killed_with_two_homes(void **unused)
+{
+    (void)unused;
+    killed_at_any_instant(2);
 }
 
 /* ---- the text ---- */
@@ -859,6 +1154,7 @@ int main(void)
         cmocka_unit_test(test_forget_keeps_the_parents_lock),
         cmocka_unit_test(test_is_placeholder),
         cmocka_unit_test(test_dead_run_is_worked_off),
+        cmocka_unit_test(test_cleaning_alone),
         cmocka_unit_test(test_filled_is_kept),
         cmocka_unit_test(test_swapped_is_kept),
         cmocka_unit_test(test_removed_by_hand_is_made_again),
@@ -869,12 +1165,20 @@ int main(void)
         cmocka_unit_test(test_foreign_journal_is_not_followed),
         cmocka_unit_test(test_unwritable_directory),
         cmocka_unit_test(test_forty_at_once),
+        cmocka_unit_test(test_forty_of_four_homes),
+        cmocka_unit_test(test_another_home_is_not_left_in_the_open),
+        cmocka_unit_test(test_another_home_is_killed),
+        cmocka_unit_test(test_an_empty_directory_is_no_placeholder),
+        cmocka_unit_test(test_locked_by_a_stranger),
         cmocka_unit_test(test_spares_come_back),
+        cmocka_unit_test(test_spares_stay_with_their_name),
+        cmocka_unit_test(test_shelves_are_few),
         cmocka_unit_test(test_spares_of_the_dead),
         cmocka_unit_test(test_unfit_spares_stay),
         cmocka_unit_test(test_spares_that_others_can_write_are_not_used),
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_killed_at_any_instant),
+        cmocka_unit_test(test_killed_with_two_homes),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 """Writes that must not arrive: outside the workspace, in protected names, through links and renames."""
+import glob
 import os
 
 
@@ -228,6 +229,14 @@ ATTEMPTS = [
     A("placeholder-of-another-home", "touch ready; for i in $(seq 200); do test -e go && break; sleep 0.05; "
       "done; mkdir .git && echo x > .git/x", effect=exists("{w}/.git/x"), before=lambda s: _first_run(s),
       during=lambda s, p: _first_run_ends(s)),
+    A("placeholder-of-another-home-killed", "touch ready; for i in $(seq 200); do test -e go && break; "
+      "sleep 0.05; done; mkdir .git && echo x > .git/x", effect=exists("{w}/.git/x"),
+      before=lambda s: _first_run(s), during=lambda s, p: _first_run_is_killed(s)),
+    A("placeholder-kept-open", "touch ready; for i in $(seq 200); do test -e sub/.git && break; sleep 0.05; done; "
+      "for d in sub/.[a-z]*; do (cd $d || exit; for i in $(seq 200); do test -e {w}/go && break; "
+      "sleep 0.05; done; mkdir hooks) & done; sleep 0.1; touch held; wait",
+      effect=lambda s: bool(glob.glob(f"{s.t}/other/.*/hooks")),
+      before=lambda s: (s.mkdir("{w}/sub"), s.mkdir("{t}/other")), during=lambda s, p: _placeholder_moves(s)),
 ]
 
 
@@ -272,6 +281,38 @@ def _first_run(s):
                                     "touch first; while ! test -e leave; do sleep 0.02; done",
                                     env={"BAWN_HOME": f"{s.t}/bawn2"}, cwd=s.w)
         s.wait_for("{w}/first")
+
+
+def _first_run_is_killed(s):
+    """And its next start tidies up."""
+    s.wait_for("{w}/ready")
+    if s.inside:
+        s.data["first"].kill()
+        s.data["first"].wait(10)
+        s.outside(os.path.abspath(os.environ["BAWN"]), "sandbox", "-s", "workspace-write", "--", "true",
+                  env={"BAWN_HOME": f"{s.t}/bawn2"}, cwd=s.w).wait(10)
+    s.put("{w}/go")
+
+
+def _other_sandbox(s, cwd, text):
+    return s.outside(os.path.abspath(os.environ["BAWN"]), "sandbox", "-s", "workspace-write",
+                     "-c", f'sandbox_backend="{BACKEND}"', "-c", "sandbox_workspace_write.exclude_slash_tmp=true",
+                     "--", "sh", "-c", text, cwd=cwd)
+
+
+def _placeholder_moves(s):
+    """A sandbox below our workspace ends; its placeholders, in which ours still is, must not be used in a
+    directory that ours may not write. Bare, somebody moves one there."""
+    s.wait_for("{w}/ready")
+    if s.inside:
+        _other_sandbox(s, f"{s.w}/sub", "for i in $(seq 200); do test -e ../held && break; sleep 0.05; done").wait(20)
+        _other_sandbox(s, f"{s.t}/other", "touch running; sleep 20")
+        s.wait_for("{t}/other/running")
+    else:
+        s.mkdir("{w}/sub/.git")
+        s.wait_for("{w}/held")
+        os.rename(f"{s.w}/sub/.git", f"{s.t}/other/.git")
+    s.put("{w}/go")
 
 
 def _first_run_ends(s):
