@@ -330,7 +330,11 @@ static int read_lists(struct config *c)
 
 const char *config_web_search(const struct config *c, bool full_access)
 {
-    return c->web_search ? c->web_search : full_access ? "live" : "cached";
+    if (c->web_search)
+        return c->web_search;
+    /* What an unset key comes to was held against the requirements as "cached". */
+    bool live = full_access && requirements_allow_web_search(c->requirements, "live");
+    return live ? "live" : "cached";
 }
 
 /* ---- loading ---- */

@@ -106,6 +106,8 @@ struct config {
     struct origin network_cap_origin;
     struct config_floor *floors;
     size_t n_floors;
+    const struct toml_value **lost_roots; /* writable_roots that projects' files took away */
+    size_t n_lost_roots;
     const struct toml_value **project_domains; /* `deny` tables of projects' files, for the proxy */
     size_t n_project_domains;
 

@@ -34,7 +34,7 @@ static const struct config_key keys[] = {
      "$TMPDIR is not writable."},
     {"sandbox_workspace_write.exclude_slash_tmp", KEY_BOOLEAN, "false", .project = PROJECT_TRUE, .text =
      "/tmp is not writable."},
-    {"private_tmp", KEY_BOOLEAN, "false", .project = PROJECT_TRUE, .text =
+    {"private_tmp", KEY_BOOLEAN, "false", .text =
      "The command gets an empty /tmp of its own instead of the host's."},
     {"protected_names", KEY_STRINGS, "[\".git\", \".agents\", \".codex\", \".bawn\", \".aws\"]",
      .flags = KEY_NAMES, .project = PROJECT_ADD, .text =

@@ -575,46 +575,64 @@ static const struct toml_value *highest(const struct loader *l, const char *name
     return found;
 }
 
-/* [profiles.NAME] of the layers below it, as a layer of its own. */
-static int take_profile_table(struct loader *l, struct toml_value *table)
+/* [profiles.NAME] of the layer FROM. */
+static struct toml_value *profile_table(const struct config_layer *from, const char *name)
 {
-    const struct config_layer *from = table->owner;
-    struct config_layer *layer = layer_add(l, RANK_PROFILE, from->file);
-    layer->text = from->text;
-    layer->dir = from->dir;
-    layer->tree = table;
-    layer->read = true;
-    (void)tree_own(table, layer);
-    return layer_check(l->config, &config_keys, layer, table, l->request->strict, l->err);
+    struct toml_value *all = from->tree && (from->rank == RANK_SYSTEM || from->rank == RANK_USER)
+                                 ? toml_get(from->tree, BYTES("profiles"))
+                                 : NULL;
+    return all && all->type == TOML_TABLE ? toml_get(all, bytes_of(name)) : NULL;
+}
+
+/* [profiles.NAME] of the system's and of the user's file, each as a layer of its own: places belong
+ * to one text. *ret_found: there is one. */
+static int take_profile_tables(struct loader *l, const char *name, bool check_only, bool *ret_found)
+{
+    *ret_found = false;
+    for (size_t i = 0, n = l->config->n_layers; i < n; i++) {
+        const struct config_layer *from = &l->config->layers[i];
+        struct toml_value *table = profile_table(from, name);
+        if (!table)
+            continue;
+        *ret_found = true;
+        if (check_only)
+            return 0;
+        struct config_layer *layer = layer_add(l, RANK_PROFILE, from->file);
+        layer->text = from->text;
+        layer->dir = from->dir;
+        layer->tree = table;
+        layer->read = true;
+        (void)tree_own(table, layer);
+        int r = layer_check(l->config, &config_keys, layer, table, l->request->strict, l->err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 static int load_profile(struct loader *l)
 {
     const struct toml_value *at = l->request->profile ? NULL : highest(l, "profile");
     const char *name = at ? at->string.p : l->request->profile, *home = l->request->bawn_home;
-    struct toml_value *tree;
+    bool table;
     if (!name)
         return 0;
     if (!*name || strchr(name, '/') || name[0] == '.')
         return bad_profile(l, at, -EINVAL, name, "is not the name of a profile");
-    int r = layers_merge_between(l, RANK_SYSTEM, RANK_USER, &tree);
-    if (r < 0)
-        return r;
-    const struct toml_value *all = tree ? toml_get(tree, BYTES("profiles")) : NULL;
-    struct toml_value *table =
-        all && all->type == TOML_TABLE ? toml_get(all, bytes_of(name)) : NULL;
     char *file = home ? arena_printf(l->a, "%s/%s.config.toml", home, name) : NULL;
     if (home && !file)
         return no_memory(l);
     l->config->profile_name = name;
     if (file && access(file, F_OK) == 0) {
+        (void)take_profile_tables(l, name, true, &table);
         if (table)
             return bad_profile(l, at, -EINVAL, name,
                                "is both a file and a table [profiles]; remove one of them");
         return layer_load_file(l, RANK_PROFILE, file, home);
     }
-    if (table)
-        return take_profile_table(l, table);
+    int r = take_profile_tables(l, name, false, &table);
+    if (r < 0 || table)
+        return r;
     r = bad_profile(l, at, -ENOENT, name, "there is no such profile");
     error_hint(l->err, "a profile is the file %s/%s.config.toml or the table [profiles.%s]",
                home ? show(home) : "~/.bawn", show(name), show(name));
@@ -689,11 +707,29 @@ static int find_project(struct loader *l)
     return r;
 }
 
+/* What a project's file said before it turned out to be broken is taken back. */
+static void forget_caps(struct config *c, const struct config *before)
+{
+    c->mode_cap = before->mode_cap;
+    c->mode_cap_origin = before->mode_cap_origin;
+    c->network_cap = before->network_cap;
+    c->network_cap_origin = before->network_cap_origin;
+    c->floors = before->floors;
+    c->n_floors = before->n_floors;
+    c->env_narrow = before->env_narrow;
+    c->n_env_narrow = before->n_env_narrow;
+    c->project_domains = before->project_domains;
+    c->n_project_domains = before->n_project_domains;
+    c->lost_roots = before->lost_roots;
+    c->n_lost_roots = before->n_lost_roots;
+}
+
 /* A broken one is ignored with its message: it is a stranger's. */
 static int load_project_file(struct loader *l, const char *file, const char *dir)
 {
     struct error what = {0}, *err = l->err;
     struct toml_value *lower, *kept = NULL;
+    const struct config before = *l->config;
     l->err = &what;
     int r = layer_load_file(l, RANK_PROJECT, file, dir);
     struct config_layer *layer = &l->config->layers[l->config->n_layers - 1];
@@ -716,6 +752,7 @@ static int load_project_file(struct loader *l, const char *file, const char *dir
             *err = what;
         return r;
     }
+    forget_caps(l->config, &before);
     layer->read = false;
     layer->tree = NULL;
     layer->reason = "it is broken";

@@ -53,14 +53,47 @@ static int check_owner(const char *path, const struct stat *st, unsigned admin, 
     return 0;
 }
 
+/* The directory that FILE stands in: whoever can write it can put another file there. */
+static int check_dir_of(const char *file, unsigned admin, struct error *err)
+{
+    char dir[MAX_PATH_BYTES];
+    struct stat st;
+    size_t n = (size_t)(path_base(file) - file);
+    if (n <= 1 || n > sizeof(dir))
+        return 0;
+    memcpy(dir, file, n - 1);
+    dir[n - 1] = '\0';
+    if (stat(dir, &st) < 0)
+        return error_errno(err, -errno, "cannot look at %s", show(dir));
+    return check_owner(dir, &st, admin, err);
+}
+
+/* The same of what a symbolic link FILE led to. Without /proc nothing is known of that place. */
+static int check_target(int fd, const char *file, unsigned admin, struct error *err)
+{
+    char link[32], target[MAX_PATH_BYTES];
+    struct stat st;
+    if (lstat(file, &st) < 0 || !S_ISLNK(st.st_mode))
+        return 0;
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, target, sizeof(target));
+    if (n <= 0 || (size_t)n >= sizeof(target) || target[0] != '/')
+        return error_set(err, -EPERM, "%s is a symbolic link, and where it leads cannot be checked",
+                         show(file));
+    target[n] = '\0';
+    return check_dir_of(target, admin, err);
+}
+
 int admin_read(const char *file, unsigned admin, struct strbuf *out, struct error *err)
 {
     struct stat st;
     _cleanup_fd_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         int e = errno;
-        if (e == ENOENT)
+        if (e == ENOENT && lstat(file, &st) < 0)
             return -ENOENT;
+        if (e == ENOENT)
+            return error_set(err, -ELOOP, "%s is a symbolic link that leads nowhere", show(file));
         return error_errno(err, -e, "cannot read %s", show(file));
     }
     if (fstat(fd, &st) < 0)
@@ -68,18 +101,12 @@ int admin_read(const char *file, unsigned admin, struct strbuf *out, struct erro
     if (!S_ISREG(st.st_mode))
         return error_set(err, -EINVAL, "%s is not a regular file", show(file));
     int r = check_owner(file, &st, admin, err);
+    if (r == 0)
+        r = check_dir_of(file, admin, err);
+    if (r == 0)
+        r = check_target(fd, file, admin, err);
     if (r < 0)
         return r;
-    char dir[MAX_PATH_BYTES];
-    size_t n = (size_t)(path_base(file) - file);
-    if (n > 1 && n <= sizeof(dir)) {
-        memcpy(dir, file, n - 1);
-        dir[n - 1] = '\0';
-        if (stat(dir, &st) < 0)
-            return error_errno(err, -errno, "cannot look at %s", show(dir));
-        if ((r = check_owner(dir, &st, admin, err)) < 0)
-            return r;
-    }
     r = fd_read_all(fd, MAX_FILE_BYTES, out);
     return r < 0 ? error_errno(err, r, "cannot read %s", show(file)) : 0;
 }
@@ -369,6 +396,11 @@ static bool is_allowed(const struct ladder *ladder, const struct string_list *li
     return false;
 }
 
+bool requirements_allow_web_search(const struct requirements *r, const char *word)
+{
+    return is_allowed(&search_ladder, &r->web_search, word);
+}
+
 static const char *strictest(const struct ladder *ladder, const struct string_list *list)
 {
     const char *best = ladder->always;
@@ -385,6 +417,12 @@ static void put_list(struct strbuf *out, const struct ladder *ladder,
         strbuf_puts(out, ladder->always ? ladder->always : "nothing");
     for (size_t i = 0; i < list->n; i++)
         strbuf_printf(out, "%s%s", i == 0 ? "" : i + 1 < list->n ? ", " : " and ", list->v[i]);
+}
+
+/* What a project's file said, no person chose: it must not end the start. */
+static bool nobody_chose(const struct origin *origin)
+{
+    return config_is_default(origin) || str_eq(origin->layer, config_rank_word(RANK_PROJECT));
 }
 
 /* VALUE of KEY, set at ORIGIN, is not among what LIST allows. */
@@ -456,7 +494,7 @@ static int apply_word(struct config *c, const struct requirements *q, const stru
     if (!word || is_allowed(ladder, list, word))
         return 0;
     struct origin origin = v ? config_origin(v, v->span) : (struct origin){.layer = "default"};
-    if (!config_is_default(&origin))
+    if (!nobody_chose(&origin))
         return refuse_word(c, ladder, list, word, &origin, err);
     const char *instead = strictest(ladder, list);
     int r = give_way(c, ladder, list, word, instead);
@@ -470,8 +508,14 @@ static int refuse_value(struct config *c, const char *name, const struct toml_va
 {
     struct origin mine = config_origin(value, value->span);
     struct origin theirs = config_origin(required, required->span);
-    (void)error_set(err, -EPERM, "%s (%s) is not what %s fixes", name,
-                    config_place(c->arena, &mine), config_place(c->arena, &theirs));
+    const char *words[] = {"false", "true"};
+    if (value->type == TOML_BOOLEAN && required->type == TOML_BOOLEAN)
+        (void)error_set(err, -EPERM, "%s = %s (%s) is not allowed: %s allows only %s", name,
+                        words[value->boolean], config_place(c->arena, &mine),
+                        config_place(c->arena, &theirs), words[required->boolean]);
+    else
+        (void)error_set(err, -EPERM, "%s (%s) is not what %s fixes", name,
+                        config_place(c->arena, &mine), config_place(c->arena, &theirs));
     error_hint(err, "take the line out: what the requirement says holds anyway");
     return -EPERM;
 }
@@ -551,12 +595,20 @@ static int add_profiles(struct config *c, const struct requirements *q, struct e
     return 0;
 }
 
+/* What the identity does not name the server must not have: one with a command besides the URL that
+ * is allowed could be started as either. */
 static bool same_identity(const struct toml_value *server, const struct toml_value *identity,
                           const char *key)
 {
     const struct toml_value *want = toml_get(identity, bytes_of(key));
     const struct toml_value *is = toml_get(server, bytes_of(key));
-    return !want || (is && tree_equal(want, is));
+    return !want ? !is : is && tree_equal(want, is);
+}
+
+/* Only keys that are unknown here: names nothing, so it fits nothing. */
+static bool names_something(const struct toml_value *identity)
+{
+    return toml_get(identity, BYTES("command")) || toml_get(identity, BYTES("url"));
 }
 
 /* A server that is not known by name and identity is taken out. */
@@ -573,7 +625,7 @@ static int filter_servers(struct config *c, const struct requirements *q, struct
     for (const struct toml_member *m = own->table.first; m; m = m->next) {
         const struct toml_value *server = toml_get(allowed, m->key);
         const struct toml_value *identity = server ? toml_get(server, BYTES("identity")) : NULL;
-        bool fits = identity && identity->table.n != 0 && m->value->type == TOML_TABLE &&
+        bool fits = identity && names_something(identity) && m->value->type == TOML_TABLE &&
                     same_identity(m->value, identity, "command") &&
                     same_identity(m->value, identity, "url");
         if (fits && !toml_add(c->arena, kept, m->key, m->key_span, m->value))
@@ -629,9 +681,9 @@ static int check_full_access(struct config *c, const struct origin *origin, cons
     struct origin because = q->deny_read.origin;
     const char *key = "permissions.filesystem.deny_read";
     if (q->deny_read.n == 0) {
-        if (!on || !on->boolean)
+        if (!q->network || (on && !on->boolean))
             return 0;
-        because = config_origin(on, on->span);
+        because = config_origin(q->network, q->network->span);
         key = "experimental_network";
     }
     (void)error_set(err, -EPERM, "%s (%s) is not allowed: it cannot hold %s (%s)", what,
@@ -667,7 +719,7 @@ int requirements_check_profile(struct config *c, const char *name, enum sandbox_
                                struct error *err)
 {
     const struct requirements *q = c->requirements;
-    bool is_default = config_is_default(origin);
+    bool is_default = nobody_chose(origin);
     const char *word = sandbox_mode_word(mode);
     if (!is_allowed(&mode_ladder, &q->modes, word)) {
         if (!is_default)
@@ -686,7 +738,7 @@ int requirements_check_profile(struct config *c, const char *name, enum sandbox_
         struct origin because = config_origin(q->profiles, q->profiles->span);
         *ret_instead = ":read-only";
         if (changed(c,
-                    "permission profile :read-only instead of the default %s: %s requires "
+                    "permission profile :read-only instead of %s, which nobody chose: %s requires "
                     "it",
                     show(name), config_place(c->arena, &because)) < 0)
             return error_errno(err, -ENOMEM, "requirements");
@@ -698,6 +750,8 @@ int requirements_check_profile(struct config *c, const char *name, enum sandbox_
         if (!is_allowed(&mode_ladder, &q->modes, "danger-full-access"))
             return refuse_word(c, &(struct ladder){.name = "sandbox_backend"}, &q->modes,
                                "external", &c->backend_origin, err);
+        if (!profile_allowed(q, ":danger-full-access"))
+            return refuse_profile(c, "sandbox_backend = \"external\"", &c->backend_origin, err);
         return check_full_access(c, &c->backend_origin, "sandbox_backend = \"external\"", err);
     }
     return 0;

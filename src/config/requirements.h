@@ -33,6 +33,9 @@ int requirements_add_managed(struct arena *a, struct requirements *r,
  * words. Everything but modes and profiles, which requirements_check_profile() is for. */
 int requirements_apply(struct config *config, struct error *err);
 
+/* May web search be WORD? */
+bool requirements_allow_web_search(const struct requirements *r, const char *word);
+
 /* The words in their order, strictest first, and where WORD stands. */
 int approval_rank(const char *word);
 

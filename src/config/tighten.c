@@ -124,6 +124,27 @@ static struct toml_value *keep_added(struct tighten *t, struct toml_value *v,
     return list;
 }
 
+/* Taking a place away must not take the rest of what it brought: a place that was writable has its
+ * protected names, and patterns with no fixed directory hold in it. The profile keeps it, to read.
+ */
+static int note_lost(struct tighten *t, const struct toml_value *kept,
+                     const struct toml_value *lower)
+{
+    struct config *c = t->l->config;
+    size_t room = lower && lower->type == TOML_ARRAY ? lower->array.n : 0;
+    const struct toml_value **all =
+        arena_zalloc(t->l->a, c->n_lost_roots + room + 1, sizeof(struct toml_value *));
+    if (!all)
+        return -ENOMEM;
+    if (c->n_lost_roots)
+        memcpy(all, c->lost_roots, c->n_lost_roots * sizeof(struct toml_value *));
+    c->lost_roots = all;
+    for (size_t i = 0; i < room; i++)
+        if (!find_item(kept, lower->array.items[i]))
+            all[c->n_lost_roots++] = lower->array.items[i];
+    return 0;
+}
+
 static struct toml_value *keep_subset(struct tighten *t, struct toml_value *v,
                                       const struct toml_value *lower)
 {
@@ -213,7 +234,7 @@ static int none_entries(struct tighten *t, const struct toml_value *table, struc
         int r = 0;
         if (m->value->type == TOML_TABLE && t->n < ARRAY_LEN(t->parts) - 1)
             r = none_entries(t, m->value, &v);
-        else if (!v && !bytes_is(m->key, "glob_scan_max_depth"))
+        else if (!v)
             r = drop(t, m, "of a profile's entries a project can only say none");
         t->n--;
         if (r < 0 || (v && !toml_add(t->l->a, kept, m->key, m->key_span, v)))
@@ -337,6 +358,9 @@ static int walk_member(struct tighten *t, const struct toml_member *m, struct to
     struct toml_value *kept = verdict(t, key, m->value, below);
     if (!kept)
         return t->why ? drop(t, m, t->why) : -ENOMEM;
+    if (str_eq(key->name, "sandbox_workspace_write.writable_roots") &&
+        note_lost(t, kept, below) < 0)
+        return -ENOMEM;
     return toml_add(t->l->a, to, m->key, m->key_span, kept) ? 0 : -ENOMEM;
 }
 

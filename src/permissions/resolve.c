@@ -311,14 +311,20 @@ static int cap_network(struct build *b, struct profile *p)
                       config_place(b->a, &p->network_origin));
 }
 
-/* What nobody reopens, as entries that cap. Above every level: nothing replaces them. */
+/* What nobody reopens, as entries that cap. Above every level: they take the place of what others
+ * say of the same path, and nothing takes theirs. */
 static int add_floors(struct build *b, struct error *err)
 {
     const char *where = b->where;
     for (size_t i = 0; i < b->config->n_floors; i++) {
         const struct config_floor *f = &b->config->floors[i];
         struct error what = {0};
-        size_t first = b->entries.n;
+        size_t before = b->entries.n;
+        struct build_entry *saved = arena_zalloc(b->a, before + 1, sizeof(*saved));
+        if (!saved)
+            return no_memory(err);
+        if (before)
+            memcpy(saved, b->entries.v, before * sizeof(*saved));
         b->where = f->required ? "permissions.filesystem.deny_read" : "permissions.*.filesystem";
         int r = build_filesystem(b, f->table, UINT_MAX, false, &what);
         b->where = where;
@@ -327,15 +333,60 @@ static int add_floors(struct build *b, struct error *err)
                 *err = what;
             return r;
         }
-        if (r < 0) { /* a stranger's mistake: none of that table holds */
-            b->entries.n = first;
+        if (r < 0) { /* a stranger's mistake: none of that table holds, and it replaced nothing */
+            if (before) /* no shrinking: there is room for what was there */
+                memcpy(b->entries.v, saved, before * sizeof(*saved));
+            b->entries.n = before;
             if (config_warn_error(b->config, &what) < 0)
                 return no_memory(err);
         }
-        for (size_t k = first; k < b->entries.n; k++)
-            b->entries.v[k].e.floor = true;
+        for (size_t k = 0; k < b->entries.n; k++)
+            if (b->entries.v[k].level == UINT_MAX)
+                b->entries.v[k].e.floor = true;
     }
     return 0;
+}
+
+static bool of_project(const struct build *b, const char *key)
+{
+    const struct toml_value *v = config_find(b->config, key);
+    return v && str_eq(config_origin(v, v->span).layer, config_rank_word(RANK_PROJECT));
+}
+
+static int add_lost(struct build *b, const char *path, const char *written)
+{
+    struct build_entry *e = build_add(b, 0, path, NULL, ACCESS_READ, ENTRY_BASE);
+    if (!e)
+        return -ENOMEM;
+    e->e.written = written;
+    e->e.origin.layer = config_rank_word(RANK_PROJECT);
+    return 0;
+}
+
+/* What workspace-write opens and a project's file shut is read instead, not forgotten: below a
+ * larger place that stays writable it would be open again, without its protected names. */
+static int add_lost_roots(struct build *b, struct error *err)
+{
+    const struct config *c = b->config;
+    int r = 0;
+    if (b->base != MODE_WORKSPACE_WRITE)
+        return 0;
+    if (of_project(b, "sandbox_workspace_write.exclude_slash_tmp") && c->exclude_slash_tmp &&
+        !c->private_tmp)
+        r = add_lost(b, "/tmp", ":slash_tmp");
+    if (r == 0 && of_project(b, "sandbox_workspace_write.exclude_tmpdir_env_var") &&
+        c->exclude_tmpdir_env_var && b->tmpdir)
+        r = add_lost(b, b->tmpdir, ":tmpdir");
+    bool lists = of_project(b, "sandbox_workspace_write.writable_roots");
+    for (size_t i = 0; r == 0 && lists && i < c->n_lost_roots; i++) {
+        const char *text = c->lost_roots[i]->string.p, *path = build_expand(b, text);
+        const struct config_layer *layer = c->lost_roots[i]->owner;
+        const char *folder = layer && layer->dir ? layer->dir : b->context->workspace;
+        if (!path && text[0] && text[0] != '~')
+            path = path_join(b->a, folder, text);
+        r = path ? add_lost(b, path, text) : 0;
+    }
+    return r < 0 ? no_memory(err) : 0;
 }
 
 static int assemble(struct build *b, const struct chain *c, struct profile *p, struct error *err)
@@ -343,6 +394,8 @@ static int assemble(struct build *b, const struct chain *c, struct profile *p, s
     int r = mode_tmpdir(b) < 0 ? no_memory(err) : add_roots(b, c, err);
     if (r == 0)
         r = mode_add(b, err);
+    if (r == 0)
+        r = add_lost_roots(b, err);
     if (r == 0)
         r = add_tables(b, c, err);
     if (r == 0)
@@ -387,7 +440,8 @@ static int check_other(struct config *config, const struct perm_context *context
         r = add_tables(&b, &c, &what);
     if (r == 0)
         return 0;
-    if (r == -ENOMEM || config->strict) {
+    /* The administrator's own: a requirement that holds a bad value ends every start. */
+    if (r == -ENOMEM || config->strict || m->value->owner == &config->requirements->file) {
         if (err)
             *err = what;
         return r;
@@ -495,12 +549,8 @@ static enum sandbox_mode class_of(const struct build *b, const struct profile *p
 {
     if (p->full_access)
         return MODE_DANGER_FULL_ACCESS;
-    if (b->base == MODE_WORKSPACE_WRITE || p->network != NETWORK_OFF)
-        return MODE_WORKSPACE_WRITE;
-    for (size_t i = 0; i < p->n_entries; i++)
-        if (p->entries[i].access == ACCESS_WRITE && p->entries[i].kind != ENTRY_BASE)
-            return MODE_WORKSPACE_WRITE;
-    return MODE_READ_ONLY;
+    bool writes = b->base == MODE_WORKSPACE_WRITE || writes_host(b);
+    return writes || p->network != NETWORK_OFF ? MODE_WORKSPACE_WRITE : MODE_READ_ONLY;
 }
 
 /* A network that is on where the requirements filter it: there is no filter yet. */

@@ -271,29 +271,28 @@ static const struct held *find_held(const struct journal_file *f, dev_t dev, ino
 static int remove_placeholder(struct journal_file *f, const struct journal_record *record,
                               const struct spares *spares, bool *ret_was)
 {
+    const struct held *held = find_held(f, record->dev, record->ino);
+    _cleanup_fd_ int own = held ? -1 : placeholder_open(f->dirfd, record->name);
+    int fd = held ? held->fd : own;
     struct stat st;
     *ret_was = false;
+    if (!held && fd >= 0 && (fstat(fd, &st) < 0 || !is_recorded(&st, record)))
+        return 0;
+    bool empty = fd < 0 || placeholder_is_empty(fd);
+    int r = fd >= 0 && empty ? placeholder_claim(fd) : 0;
+    if (r < 0)
+        return r;
+    /* From here on nobody else moves it; before, somebody may have, and put another there. */
     if (fstatat(f->dirfd, record->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
     if (!is_recorded(&st, record))
         return 0;
     *ret_was = true;
-    const struct held *held = find_held(f, record->dev, record->ino);
-    _cleanup_fd_ int own = held ? -1 : placeholder_open(f->dirfd, record->name);
-    int fd = held ? held->fd : own;
-    if (fd >= 0) {
-        if (!placeholder_is_empty(fd))
-            return 0;
-        int r = placeholder_claim(fd);
-        if (r < 0)
-            return r;
-        /* From here on nobody else moves it; before, somebody may have, and put another there. */
-        if (!placeholder_is_at(fd, f->dirfd, record->name))
-            return 0;
-        if (spares && st.st_uid == geteuid() &&
-            shelf_put_back(spares, &f->shelf, f->dirfd, record->name, fd) == 1)
-            return 0;
-    }
+    if (!empty)
+        return 0;
+    if (fd >= 0 && spares && st.st_uid == spares->uid &&
+        shelf_put_back(spares, &f->shelf, f->dirfd, record->name, fd, &st) == 1)
+        return 0;
     return unlinkat(f->dirfd, record->name, AT_REMOVEDIR) == 0 || is_settled(errno, &st) ? 0
                                                                                          : -errno;
 }
@@ -650,7 +649,8 @@ static int find_spares(const struct holding *h)
     shelf_look(&h->j->spares, &h->f->shelf, h->f->dirfd, h->f->dev);
     for (size_t i = 0; i < h->n; i++) {
         struct making *m = &h->v[i];
-        _cleanup_fd_ int fd = m->found ? -1 : shelf_take(&h->f->shelf, m->record.name, &m->st);
+        _cleanup_fd_ int fd =
+            m->found ? -1 : shelf_take(&h->j->spares, &h->f->shelf, m->record.name, &m->st);
         m->spare = fd >= 0;
         int e = m->spare ? keep(h->f, &fd, &m->st) : 0;
         if (e < 0)

@@ -41,6 +41,7 @@ void spares_look(struct spares *s, int placeholders)
         return;
     }
     s->dev = st.st_dev;
+    s->uid = st.st_uid;
 }
 
 void spares_release(struct spares *s)
@@ -131,13 +132,14 @@ void shelf_release(struct shelf *shelf)
     *shelf = (struct shelf){.fd = -1};
 }
 
-int shelf_take(const struct shelf *shelf, const char *name, struct stat *ret_st)
+int shelf_take(const struct spares *s, const struct shelf *shelf, const char *name,
+               struct stat *ret_st)
 {
     if (shelf->fd < 0)
         return -1;
     _cleanup_fd_ int fd = placeholder_open(shelf->fd, name);
-    if (fd < 0 || fstat(fd, ret_st) < 0 || ret_st->st_uid != geteuid() ||
-        !placeholder_is_empty(fd) || placeholder_share(fd, false) < 0)
+    if (fd < 0 || fstat(fd, ret_st) < 0 || ret_st->st_uid != s->uid || !placeholder_is_empty(fd) ||
+        placeholder_share(fd, false) < 0)
         return -1;
     if (!placeholder_is_marked(ret_st))
         placeholder_mark(fd);
@@ -165,7 +167,8 @@ static bool make_shelf(const struct spares *s, struct shelf *shelf, int dirfd)
     return true;
 }
 
-int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const char *name, int fd)
+int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const char *name, int fd,
+                   const struct stat *st)
 {
     if (shelf->useless || shelf->kept >= SHELF_MAX ||
         (shelf->fd < 0 && !make_shelf(s, shelf, dirfd)))
@@ -177,11 +180,14 @@ int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const
     }
     if (r < 0)
         return 0;
-    if (placeholder_is_at(fd, shelf->fd, name) && placeholder_is_empty(fd)) {
+    /* With its mark nothing was made in it. Else somebody was quicker between the look and the
+     * move, or it was used before. */
+    struct stat now;
+    if (fstatat(shelf->fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_dev == st->st_dev &&
+        now.st_ino == st->st_ino && (placeholder_is_marked(&now) || placeholder_is_empty(fd))) {
         shelf->kept++;
         return 1;
     }
-    /* Somebody was quicker between the look and the move. */
     (void)move(shelf->fd, dirfd, name);
     return 0;
 }

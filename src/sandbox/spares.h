@@ -36,6 +36,7 @@ struct spares {
     int fd; /* -1: none can be kept */
     bool looked;
     dev_t dev;
+    uid_t uid; /* ours */
 };
 
 /* The spares of one directory. */
@@ -55,13 +56,14 @@ void spares_release(struct spares *s);
 void shelf_look(const struct spares *s, struct shelf *shelf, int dirfd, dev_t dev);
 void shelf_release(struct shelf *shelf);
 /* The spare for NAME: a descriptor of it, with the shared lock, and what it is; or -1. */
-int shelf_take(const struct shelf *shelf, const char *name, struct stat *ret_st);
+int shelf_take(const struct spares *s, const struct shelf *shelf, const char *name,
+               struct stat *ret_st);
 /* Moves the spare of NAME to DIRFD, replacing nothing. Negative errno when that does not work;
  * -EXDEV, -ENOENT and the like say nothing about NAME. */
 int shelf_place(const struct shelf *shelf, const char *name, int dirfd);
-/* Moves NAME in DIRFD back when it is the empty directory FD, which nobody else uses. 1: it was;
- * 0: not done, NAME is as it was. */
-int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const char *name,
-                   int fd);
+/* Moves NAME in DIRFD back when it is the empty directory FD, which is ST and nobody else uses. 1:
+ * it was; 0: not done, NAME is as it was. */
+int shelf_put_back(const struct spares *s, struct shelf *shelf, int dirfd, const char *name, int fd,
+                   const struct stat *st);
 
 #endif
