@@ -801,6 +801,7 @@ static int hold_once(struct holding *h, struct journal_name *names, size_t n, si
     memset(h->v, 0, n * sizeof(*h->v));
     if (r == 0)
         r = hold_names(h, names, n, ret_at);
+    h->text = NULL;
     journal_text_release(&text);
     return r;
 }

@@ -4,7 +4,8 @@ import fnmatch
 # attempts on the names that are protected by default: where a backend cannot hold those it refuses to start
 NAMES = ("files/missing-*", "files/git*", "files/claude-*", "files/vscode-*", "files/aws-*", "files/codex-*",
          "files/worktree-*", "files/submodule-*", "files/commondir-*", "files/nested-*", "files/placeholder-*",
-         "watched/placeholder-*", "races/placeholder-*", "descriptors/stdin-protected-*", "own/home-is-workspace")
+         "watched/placeholder-*", "races/placeholder-*", "descriptors/stdin-protected-*",
+         "descriptors/passed-protected*", "presets/git-*", "own/home-is-workspace")
 
 OUTSIDE = "a program of the same user outside takes the placeholder away (SECURITY.md)"
 REMOVED = [("files/placeholder-removed-outside", OUTSIDE), ("races/placeholder-stolen", OUTSIDE)]

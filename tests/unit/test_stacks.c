@@ -25,11 +25,11 @@
 
 #include <cmocka.h>
 
-#define STACKS 6000u
+#define STACKS 5000u
 
 static uint64_t only = UINT64_MAX;
 static char dir[] = "/var/tmp/test_stacks.XXXXXX";
-static char root[64], cwd[80], home[64];
+static char root[64], cwd[80], home[64], in_cwd[96]; /* the last: a $TMPDIR in the workspace */
 
 enum {
     SYSTEM,
@@ -46,17 +46,33 @@ static char files[N_FILES][128], trust_file[128];
 /* ---- what is asked ---- */
 
 static const char *const probes[] = {
-    "/var/w1/x",    "/var/w2/x",       "/var/d/a.key",      "/var/d/s/b.key",
-    "/var/d/plain", "/home/u/.ssh/id", "/home/u/x",         "/etc/passwd",
-    "/tmp/z",       "/usr/lib/x",      "/home/u/src/a.env",
+    "/var/w1/x",
+    "/var/w2/x",
+    "/var/d/a.key",
+    "/var/d/s/b.key",
+    "/var/d/plain",
+    "/home/u/.ssh/id",
+    "/home/u/x",
+    "/etc/passwd",
+    "/tmp/z",
+    "/usr/lib/x",
+    "/home/u/src/a.env",
+    /* what is protected only while the place above it is a root, or has a pattern only then */
+    "/var/d/s/.git/x",
+    "/var/w1/t/.git/x",
+    "/tmp/v.pem",
+    "/var/w2/v.pem",
+    "/home/u/.npm/x",
 };
-#define N_PROBES (ARRAY_LEN(probes) + 2) /* and two in the workspace */
+/* and some in the workspace, one of them below its $TMPDIR */
+static const char *const in_workspace[] = {"f", "secret/k.key", "t/.git/x", "r/.git/x"};
+#define N_PROBES (ARRAY_LEN(probes) + ARRAY_LEN(in_workspace))
 
 static const char *probe(size_t i, char *buf, size_t n)
 {
     if (i < ARRAY_LEN(probes))
         return probes[i];
-    (void)snprintf(buf, n, "%s/%s", cwd, i == ARRAY_LEN(probes) ? "f" : "secret/k.key");
+    (void)snprintf(buf, n, "%s/%s", cwd, in_workspace[i - ARRAY_LEN(probes)]);
     return buf;
 }
 
@@ -65,9 +81,27 @@ static const struct {
     const char *pattern;
     const char *covers; /* '1' where it covers that probe */
 } denials[] = {
-    {"/var/d", "0011100000000"},           {"/var/d/**/*.key", "0011000000000"},
-    {"~/.ssh", "0000010000000"},           {"/etc/passwd", "0000000100000"},
-    {"/home/u/**/*.env", "0000000000100"}, {"/usr/lib", "0000000001000"},
+    {"/var/d", "00111000000"
+               "10000"
+               "0000"},
+    {"/var/d/**/*.key", "00110000000"
+                        "00000"
+                        "0000"},
+    {"~/.ssh", "00000100000"
+               "00000"
+               "0000"},
+    {"/etc/passwd", "00000001000"
+                    "00000"
+                    "0000"},
+    {"/home/u/**/*.env", "00000000001"
+                         "00000"
+                         "0000"},
+    {"/usr/lib", "00000000010"
+                 "00000"
+                 "0000"},
+    {"/var/d/s", "00010000000"
+                 "10000"
+                 "0000"},
 };
 
 static const char *const modes[] = {"read-only", "workspace-write", "danger-full-access"};
@@ -185,19 +219,27 @@ static void put_entries(struct chance *c, struct strbuf *out)
     if (one_in(c, 3))
         strbuf_puts(out, "\"/var/d/**/*.key\" = \"none\"\n");
     if (one_in(c, 3))
+        strbuf_puts(out, "\"/**/*.pem\" = \"none\"\n");
+    if (one_in(c, 4))
+        strbuf_printf(out, "\":slash_tmp\" = \"%s\"\n", PICK(c, words));
+    if (one_in(c, 6))
+        strbuf_puts(out, "\":tmpdir\" = \"write\"\n");
+    if (one_in(c, 3))
         strbuf_printf(out, "\":workspace_roots\" = { \".\" = \"%s\", \"secret\" = \"%s\" }\n",
                       PICK(c, words), PICK(c, words));
 }
 
 static void put_tables(struct chance *c, struct strbuf *out)
 {
-    static const char *const roots[] = {"/var/w1", "/var/w2", "/var/d/s", "rel"};
+    static const char *const roots[] = {"/var/w1", "/var/w2", "/var/d/s", "../p/sub/r", "/var/d"};
     static const char *const globs[] = {"FOO", "BAR_*", "P*", "AWS_*"};
     static const char *const inherits[] = {"all", "core", "none"};
     if (one_in(c, 3)) {
         strbuf_puts(out, "[sandbox_workspace_write]\n");
         put_some(c, out, "writable_roots", roots, ARRAY_LEN(roots));
-        strbuf_printf(out, "network_access = %s\nexclude_slash_tmp = %s\n", truth(c), truth(c));
+        strbuf_printf(out,
+                      "network_access = %s\nexclude_slash_tmp = %s\nexclude_tmpdir_env_var = %s\n",
+                      truth(c), truth(c), truth(c));
     }
     if (one_in(c, 3))
         strbuf_printf(out, "[limits]\ncpu_seconds = %zu\nmemory = \"%zuMiB\"\n", below(c, 4),
@@ -220,6 +262,11 @@ static void put_profile(struct chance *c, struct strbuf *out, const char *name)
     strbuf_printf(out, "[permissions.%s]\n", name);
     if (!one_in(c, 3))
         strbuf_printf(out, "extends = \"%s\"\n", one_in(c, 2) ? ":workspace" : ":read-only");
+    if (one_in(c, 6))
+        strbuf_puts(out, "include = [\"npm\"]\n");
+    if (one_in(c, 4))
+        strbuf_printf(out, "workspace_roots = { \"%s\" = true }\n",
+                      one_in(c, 2) ? "/var/w2" : "/var/d/s");
     strbuf_printf(out, "[permissions.%s.filesystem]\n", name);
     put_entries(c, out);
     if (one_in(c, 3))
@@ -297,7 +344,7 @@ struct stack {
     size_t n_flags;
     const char *permissions; /* -P */
     bool use_profile, vcs;
-    const char *add_dir;
+    const char *add_dir, *tmpdir;
 };
 
 static void make_stack(uint64_t number, struct stack *s)
@@ -336,6 +383,7 @@ static void make_stack(uint64_t number, struct stack *s)
     s->use_profile = one_in(&c, 2);
     s->vcs = one_in(&c, 2);
     s->add_dir = one_in(&c, 6) ? "/var/d/s" : NULL;
+    s->tmpdir = one_in(&c, 2) ? NULL : one_in(&c, 2) ? "/var/w1/t" : in_cwd;
 }
 
 static void write_file(const char *file, struct strbuf *text)
@@ -380,6 +428,7 @@ static void load(struct arena *a, const struct stack *s, bool with_project, stru
         .workspace = cwd,
         .home = "/home/u",
         .bawn_home = home,
+        .tmpdir = s->tmpdir,
         .add_dirs = &s->add_dir,
         .n_add_dirs = s->add_dir ? 1 : 0,
     };
@@ -415,9 +464,9 @@ static void complain(const char *fmt, ...)
         (void)fprintf(stderr, "-c %s\n", judged->overrides[i]);
     for (size_t i = 0; i < judged->n_flags; i++)
         (void)fprintf(stderr, "%s %s\n", judged->flags[i].flag, judged->flags[i].value);
-    (void)fprintf(stderr, "-P %s, profile %d, vcs %d, add-dir %s\n",
+    (void)fprintf(stderr, "-P %s, profile %d, vcs %d, add-dir %s, TMPDIR %s\n",
                   judged->permissions ? judged->permissions : "-", judged->use_profile, judged->vcs,
-                  judged->add_dir ? judged->add_dir : "-");
+                  judged->add_dir ? judged->add_dir : "-", judged->tmpdir ? judged->tmpdir : "-");
 }
 
 static size_t index_of(const char *const *list, size_t n, const char *word)
@@ -457,6 +506,14 @@ static bool flag_of(const struct outcome *o, const char *name)
     return v && v->type == TOML_BOOLEAN && v->boolean;
 }
 
+/* By the text, not by what was made of it. */
+static bool is_denied(size_t denial)
+{
+    char quoted[64];
+    (void)snprintf(quoted, sizeof(quoted), "\"%s\"", denials[denial].pattern);
+    return strstr(strbuf_text((struct strbuf *)&judged->texts[REQUIREMENTS]), quoted) != NULL;
+}
+
 static void judge_paths(const struct outcome *o)
 {
     const struct requirements *q = o->config->requirements;
@@ -464,7 +521,8 @@ static void judge_paths(const struct outcome *o)
     bool nothing_held = o->profile->full_access || o->config->backend == BACKEND_EXTERNAL;
     if (nothing_held && most < 2)
         complain("nothing is confined, and %s is the most", modes[most]);
-    if (nothing_held && q->deny_read.n)
+    if (nothing_held &&
+        strstr(strbuf_text((struct strbuf *)&judged->texts[REQUIREMENTS]), "deny_read"))
         complain("nothing is confined, and deny_read is required");
     for (size_t i = 0; i < N_PROBES && !o->profile->full_access; i++) {
         enum access access = access_of(o, i);
@@ -472,12 +530,10 @@ static void judge_paths(const struct outcome *o)
         bool own_tmp = o->config->private_tmp && path_is_below(probe(i, buf, sizeof(buf)), "/tmp");
         if (access == ACCESS_WRITE && most == 0 && !own_tmp)
             complain("%s can be written, and read-only is the most", probe(i, buf, sizeof(buf)));
-        for (size_t k = 0; k < q->deny_read.n; k++)
-            for (size_t d = 0; d < ARRAY_LEN(denials); d++)
-                if (str_eq(denials[d].pattern, q->deny_read.v[k]) && denials[d].covers[i] == '1' &&
-                    access != ACCESS_NONE)
-                    complain("%s can be read, and %s is denied", probe(i, buf, sizeof(buf)),
-                             denials[d].pattern);
+        for (size_t d = 0; d < ARRAY_LEN(denials); d++)
+            if (denials[d].covers[i] == '1' && access != ACCESS_NONE && is_denied(d))
+                complain("%s can be read, and %s is denied", probe(i, buf, sizeof(buf)),
+                         denials[d].pattern);
     }
     if (most == 0 && o->profile->network != NETWORK_OFF)
         complain("the network is on, and read-only is the most");
@@ -631,6 +687,7 @@ static void make_dirs(void)
     (void)snprintf(root, sizeof(root), "%s/p", dir);
     (void)snprintf(cwd, sizeof(cwd), "%s/sub", root);
     (void)snprintf(home, sizeof(home), "%s/home", dir);
+    (void)snprintf(in_cwd, sizeof(in_cwd), "%s/t", cwd);
     const char *const made[] = {"p", "p/.git", "p/.bawn", "p/sub", "p/sub/.bawn", "home", "etc"};
     for (size_t i = 0; i < ARRAY_LEN(made); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, made[i]);
