@@ -155,13 +155,6 @@ static void leaf_json(struct leaves *l, const struct toml_value *v, struct toml_
     json_end_object(l->j);
 }
 
-static const char *network_word(enum network_mode mode)
-{
-    static const char *const words[] = {
-        [NETWORK_OFF] = "off", [NETWORK_OPEN] = "open", [NETWORK_FILTERED] = "filtered"};
-    return words[mode];
-}
-
 static void resolved_json(const struct setup *s, struct json *j)
 {
     const struct config *c = s->config;

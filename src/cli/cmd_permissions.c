@@ -171,13 +171,6 @@ static const char *kind_word(enum entry_kind kind)
     return words[kind];
 }
 
-static const char *network_word(enum network_mode mode)
-{
-    static const char *const words[] = {
-        [NETWORK_OFF] = "off", [NETWORK_OPEN] = "open", [NETWORK_FILTERED] = "filtered"};
-    return words[mode];
-}
-
 static void put_origin(struct strbuf *out, const struct origin *o)
 {
     if (o->file) {

@@ -120,23 +120,6 @@ static void protected_line(struct status *t)
     end_line(t, NULL);
 }
 
-static const char *network_word(enum network_mode mode)
-{
-    static const char *const words[] = {
-        [NETWORK_OFF] = "off", [NETWORK_OPEN] = "open", [NETWORK_FILTERED] = "filtered"};
-    return words[mode];
-}
-
-static const char *backend_word(enum backend backend)
-{
-    static const char *const words[] = {
-        [BACKEND_AUTO] = "auto",         [BACKEND_BWRAP] = "bwrap",
-        [BACKEND_BUNDLED] = "bundled",   [BACKEND_LANDLOCK] = "landlock",
-        [BACKEND_EXTERNAL] = "external",
-    };
-    return words[backend];
-}
-
 /* ---- lines ---- */
 
 static void put_sandbox(struct status *t)
@@ -159,7 +142,7 @@ static void put_sandbox(struct status *t)
         protected_line(t);
         mounts_line(t, "masked", is_masked);
         label(t, "backend");
-        strbuf_printf(t->out, "%s: ", backend_word(t->s->plan->backend));
+        strbuf_printf(t->out, "%s: ", sandbox_backend_word(t->s->plan->backend));
         put(t->out, t->s->plan->backend_reason);
         end_line(t, NULL);
     }

@@ -113,6 +113,16 @@ const char *sandbox_mode_word(enum sandbox_mode mode)
     return words[mode];
 }
 
+const char *sandbox_backend_word(enum backend backend)
+{
+    static const char *const words[] = {
+        [BACKEND_AUTO] = "auto",         [BACKEND_BWRAP] = "bwrap",
+        [BACKEND_BUNDLED] = "bundled",   [BACKEND_LANDLOCK] = "landlock",
+        [BACKEND_EXTERNAL] = "external",
+    };
+    return words[backend];
+}
+
 /* ---- from the tree to the typed fields ---- */
 
 static const struct toml_value *find(const struct config *c, const char *name)

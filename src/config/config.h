@@ -170,8 +170,9 @@ const char *config_place(struct arena *a, const struct origin *origin);
  * later, more layers. */
 int config_parse_layer(struct arena *a, struct config_layer *layer, struct toml_value **ret,
                        struct error *err);
-const char *sandbox_mode_word(enum sandbox_mode mode); /* "workspace-write"; NULL for MODE_UNSET */
-const char *config_rank_word(enum config_rank rank);   /* "system", "session", … */
+const char *sandbox_mode_word(enum sandbox_mode mode);  /* "workspace-write"; NULL for MODE_UNSET */
+const char *sandbox_backend_word(enum backend backend); /* "bundled", … */
+const char *config_rank_word(enum config_rank rank);    /* "system", "session", … */
 /* Did somebody say so, in a layer above the projects' files? */
 bool config_is_above_projects(const struct origin *origin);
 bool config_is_default(const struct origin *origin); /* nobody chose it */

@@ -127,3 +127,13 @@ const char *access_word(enum access access)
     };
     return words[access];
 }
+
+const char *network_word(enum network_mode mode)
+{
+    static const char *const words[] = {
+        [NETWORK_OFF] = "off",
+        [NETWORK_OPEN] = "open",
+        [NETWORK_FILTERED] = "filtered",
+    };
+    return words[mode];
+}

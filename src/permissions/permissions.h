@@ -22,8 +22,9 @@ struct permission {
 struct permission permissions_check(const struct profile *profile, const char *path);
 /* By path, then glob, then what wins at equal depth. */
 void permissions_sort(struct perm_entry *entries, size_t n);
-const char *why_word(enum why why);          /* "default", "granted", "protected", "masked" */
-const char *access_word(enum access access); /* "none", "read", "write" */
+const char *why_word(enum why why);               /* "default", "granted", "protected", "masked" */
+const char *access_word(enum access access);      /* "none", "read", "write" */
+const char *network_word(enum network_mode mode); /* "off", "open", "filtered" */
 
 /* Does GLOB (components, spec 2.3) match the first components of REL (a relative path)? Returns the
  * number of components of the shortest matching prefix of REL (the file itself or a directory that

@@ -9,21 +9,6 @@
 
 #include <string.h>
 
-static const char *backend_word(enum backend b)
-{
-    static const char *const words[] = {
-        [BACKEND_AUTO] = "auto",         [BACKEND_BWRAP] = "bwrap",
-        [BACKEND_BUNDLED] = "bundled",   [BACKEND_LANDLOCK] = "landlock",
-        [BACKEND_EXTERNAL] = "external",
-    };
-    return words[b];
-}
-
-static const char *network_word(enum network_mode n)
-{
-    return n == NETWORK_OFF ? "off" : n == NETWORK_OPEN ? "open" : "filtered";
-}
-
 static const char *op_word(const struct plan_mount *m)
 {
     switch (m->op) {
@@ -89,7 +74,7 @@ void plan_print(const struct plan *p, struct strbuf *out)
         strbuf_puts(out, "confined  no: the command runs as it would without bawn\n");
         return;
     }
-    strbuf_printf(out, "backend   %s: %s\n", backend_word(p->backend), p->backend_reason);
+    strbuf_printf(out, "backend   %s: %s\n", sandbox_backend_word(p->backend), p->backend_reason);
     strbuf_printf(out, "network   %s\n", network_word(p->network));
     strbuf_puts(out, "directory ");
     strbuf_put_printable(out, p->cwd, strlen(p->cwd));
@@ -200,7 +185,8 @@ static void json_environment(struct json *j, const struct plan *p)
 void plan_json(const struct plan *p, struct json *j)
 {
     json_object(j);
-    json_kv_string(j, "backend", p->profile->full_access ? "none" : backend_word(p->backend));
+    json_kv_string(j, "backend",
+                   p->profile->full_access ? "none" : sandbox_backend_word(p->backend));
     json_kv_string(j, "backend_reason", p->profile->full_access ? NULL : p->backend_reason);
     json_kv_string(j, "mode", p->profile->mode);
     json_kv_string(j, "profile", p->profile->name);

@@ -192,3 +192,141 @@ EOF
     [ "$(json_get 'j["requirements"]["allowed_sandbox_modes"]["line"]')" = 1 ]
     [ "$(json_get 'j["resolved"]["sandbox_mode"]')" = read-only ]
 }
+
+# As root and as the user: inside, FILE's text does not come out by CMD….
+assert_shut() {
+    run managed sandbox -q "$@"
+    refute_contains secret
+    run with_etc "$BAWN" sandbox -q "$@"
+    refute_contains secret
+}
+
+@test "deny_read by other ways in: what is made later, other names, other backends" {
+    as_user mkdir -p "$SCRATCH/s/d" "$WORK/d"
+    for f in "$SCRATCH/s/a" "$SCRATCH/s/d/b" "$WORK/d/plain"; do as_user sh -c "echo secret >$f"; done
+    as_user ln -s "$SCRATCH/s" "$SCRATCH/way"
+    as_user ln -s "$SCRATCH/way/d" "$WORK/far"
+    requirements <<EOF
+[permissions.filesystem]
+deny_read = ["$SCRATCH/way", "$WORK/**/*.key"]
+EOF
+    printf '[permissions.own]\nextends = ":workspace"\nfilesystem = { "%s" = "write", "%s" = "write" }\n' \
+        "$SCRATCH/s/d" "$SCRATCH/way/a" | write_config
+    for profile in own :workspace :read-only; do
+        # The denied name is a link: what it leads to is what is denied, whatever it is called.
+        assert_shut -P $profile -- cat "$SCRATCH/s/a" "$SCRATCH/s/d/b" "$WORK/far/b" "$SCRATCH/way/a"
+        assert_shut -P $profile -- sh -c "cd /; cat proc/self/root$SCRATCH/s/a; cat /proc/self/cwd$SCRATCH/s/d/b"
+    done
+    # A file that comes to match after the start.
+    assert_shut -P own -- sh -c "cp d/plain new.key && cat new.key"
+    assert_shut -P own -- sh -c "mv d/plain moved.key && cat moved.key"
+    as_user sh -c 'rm -f ./*.key && echo secret >d/plain'
+    # A backend that cannot hold it says so.
+    run managed sandbox -q -P own -c sandbox_backend=landlock -- cat "$SCRATCH/s/a"
+    [ "$status" -ne 0 ] || bawn_fail "it ran"
+    refute_contains secret$'\n'
+}
+
+@test "what is no file, or a link to where others write, stops every start, at once" {
+    spoiled() {
+        for command in "sandbox -- true" "config get model" "permissions list" "status"; do
+            # shellcheck disable=SC2086
+            run timeout 20 bash -c "$(declare -f with_etc managed); managed $command"
+            assert_status 1
+            assert_contains "$1"
+            [ "$(printf '%s\n' "$output" | grep -c '^bawn: ')" -le 2 ] || bawn_fail "more than a line and a hint"
+        done
+        for command in --help --version "completion bash"; do
+            # shellcheck disable=SC2086
+            run managed $command
+            assert_status 0
+        done
+    }
+    export OVERLAY BAWN_TEST_UID BAWN_TEST_GID SCRATCH ETC BAWN
+    mkfifo "$ETC/requirements.toml"
+    spoiled "is not a regular file"
+    rm "$ETC/requirements.toml"
+    mkdir "$ETC/requirements.toml"
+    spoiled "is not a regular file"
+    rmdir "$ETC/requirements.toml"
+    ln -s nowhere "$ETC/requirements.toml"
+    spoiled "is a symbolic link that leads nowhere"
+    # Root's file, in a directory of the user's.
+    as_user mkdir "$SCRATCH/theirs"
+    install -m 644 /dev/null "$SCRATCH/theirs/r.toml"
+    ln -sf "$SCRATCH/theirs/r.toml" "$ETC/requirements.toml"
+    spoiled "theirs belongs to user"
+    chown root "$SCRATCH/theirs"
+    run managed sandbox -- true
+    assert_status 0
+    rm "$ETC/requirements.toml"
+    mkfifo "$ETC/managed_config.toml"
+    spoiled "is not a regular file"
+    rm "$ETC/managed_config.toml"
+    install -m 664 /dev/null "$ETC/managed_config.toml"
+    spoiled "managed_config.toml can be written by others"
+}
+
+@test "every bad requirement: one clear line with its place, and status 1" {
+    while IFS='|' read -r text said; do
+        printf '%b' "$text" | requirements
+        run managed sandbox -- true
+        assert_status 1
+        assert_contains "/etc/bawn/requirements.toml:1:"
+        assert_contains "$said"
+        [ "$(printf '%s\n' "$output" | grep -v '^bawn: hint' | grep -c '^bawn: ')" -eq 1 ] || bawn_fail "more than a line"
+    done <<'EOF'
+allowed_approval_policies = []\n|an empty list allows nothing
+allowed_sandbox_modes = "read-only"\n|expected an array of strings
+allowed_permission_profiles = { x = 1 }\n|x: expected a boolean
+permissions.filesystem.deny_read = ["rel"]\n|a relative path cannot stand at the top
+permissions.filesystem.deny_read = ["/a/[b"]\n|deny_read
+rules.prefix_rules = [{ pattern = [{ token = "rm" }], decision = "allow" }]\n|decision: expected prompt or forbidden
+permissions.corp.filesystem."/x" = "reed"\n|unknown access "reed"
+features.x = "on"\n|features.x: expected a boolean
+default_permissions = "nobody"\n|there is no permission profile "nobody"
+EOF
+}
+
+@test "doctor shows what is wrong with them as a failing check, and goes on" {
+    requirements <<<'allowed_sandbox_modes = []'
+    run managed doctor --json
+    assert_status 1
+    [ "$(json_get 'j["ok"], len(j["checks"]) > 5')" = "(False, True)" ]
+    [ "$(json_get '[c["ok"] for c in j["checks"] if c["id"] == "config"]')" = "[false]" ]
+    run managed doctor
+    assert_contains "/etc/bawn/requirements.toml:1:"
+    assert_contains "an empty list allows nothing"
+}
+
+@test "a project can neither break the start nor get round them" {
+    requirements <<<'allowed_sandbox_modes = ["read-only"]
+allowed_approval_policies = ["untrusted"]'
+    write_file "$WORK/.bawn/config.toml" <<<'sandbox_mode = "workspace-write"
+approval_policy = "on-request"'
+    run managed trust "$WORK"
+    assert_status 0
+    run managed sandbox -q -- touch f
+    [ "$status" -ne 1 ] && [ "$status" -ne 0 ] && [ ! -e f ] || bawn_fail "it wrote, or did not start"
+    run managed config show --json
+    [ "$(json_get 'j["resolved"]["approval_policy"]')" = untrusted ]
+}
+
+@test "root's command can write neither /etc/bawn nor root's own trust" {
+    requirements <<<'allow_login_shell = false'
+    export HOME=$SCRATCH/root BAWN_HOME=$SCRATCH/root/.bawn
+    mkdir -p "$BAWN_HOME"
+    echo '[projects]' >"$BAWN_HOME/trust.toml"
+    run with_etc sh -c '"$BAWN" sandbox -q -s workspace-write -c "sandbox_workspace_write.writable_roots=[\"/etc\", \"$HOME\"]" \
+        -- sh -c "
+            echo x >/etc/bawn/new || echo x >/etc/bawn/managed_config.toml || mv /etc/bawn/requirements.toml /etc/r ||
+                rm -rf /etc/bawn/requirements.toml || ln -sf x /etc/bawn/requirements.toml || mv /etc/bawn /etc/b || echo held
+            echo x >$BAWN_HOME/trust.toml || echo x >$BAWN_HOME/config.toml || mv $BAWN_HOME $HOME/b ||
+                rm $BAWN_HOME/trust.toml || echo held too
+            touch /etc/fine && echo fine" 2>&1
+        ls /etc/bawn; cat /etc/bawn/requirements.toml "$BAWN_HOME/trust.toml"'
+    for said in held "held too" fine "allow_login_shell = false" "[projects]"; do
+        printf '%s\n' "$output" | grep -qxF "$said" || bawn_fail "no line: $said"
+    done
+    refute_contains managed_config.toml$'\n'
+}
