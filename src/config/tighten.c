@@ -358,6 +358,8 @@ static int walk_member(struct tighten *t, const struct toml_member *m, struct to
     struct toml_value *kept = verdict(t, key, m->value, below);
     if (!kept)
         return t->why ? drop(t, m, t->why) : -ENOMEM;
+    if (kept->type == TOML_BOOLEAN && below && tree_equal(kept, below))
+        return 0; /* it is so already, and stays whose word it was */
     if (str_eq(key->name, "sandbox_workspace_write.writable_roots") &&
         note_lost(t, kept, below) < 0)
         return -ENOMEM;

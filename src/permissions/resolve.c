@@ -299,12 +299,29 @@ static void cap_writes(struct build *b)
     }
 }
 
+/* A project's `deny` waits for the proxy; that it does not hold is said. */
+static int warn_domains(struct build *b, const struct profile *p)
+{
+    const struct config *c = b->config;
+    int r = 0;
+    for (size_t i = 0; r == 0 && p->network == NETWORK_OPEN && i < c->n_project_domains; i++) {
+        const struct toml_member *m = c->project_domains[i]->table.first;
+        struct origin origin = m ? config_origin(m->value, m->key_span) : (struct origin){0};
+        if (m)
+            r = build_warn(b,
+                           "%s: domains: not held: the network is open, and it needs the "
+                           "filtering proxy, which is not built yet",
+                           config_place(b->a, &origin));
+    }
+    return r;
+}
+
 static int cap_network(struct build *b, struct profile *p)
 {
     const struct config *c = b->config;
     bool off = b->capped || (c->network_cap && !config_is_above_projects(&p->network_origin));
     if (!off || p->network == NETWORK_OFF)
-        return 0;
+        return warn_domains(b, p);
     p->network = NETWORK_OFF;
     p->network_origin = b->capped ? c->mode_cap_origin : c->network_cap_origin;
     return build_warn(b, "the network stays off: %s says so",

@@ -118,7 +118,7 @@ static void test_origins(void **state)
         .profile_file = "\n\nprivate_tmp =   true\n",
         .trust = TRUSTED,
         .project = "[limits]\nopen_files = 7\n",
-        .sub = "\nallow_ptrace = false\n",
+        .sub = "\nallow_ptrace = false\nstrict_hardlinks = true\n",
         .profile = "p",
         .over = {"limits.cpu_seconds = 5"},
         .managed = "\nnested_repo_count = 4\n",
@@ -133,7 +133,9 @@ static void test_origins(void **state)
         {"limits.processes", "user", "@/home/config.toml", 3, 15},
         {"private_tmp", "profile", "@/home/p.config.toml", 3, 17},
         {"limits.open_files", "project", "@/proj/.bawn/config.toml", 2, 14},
-        {"allow_ptrace", "project", "@/proj/sub/.bawn/config.toml", 2, 16},
+        /* what is so already stays whose word it was */
+        {"allow_ptrace", "default", NULL, 0, 0},
+        {"strict_hardlinks", "project", "@/proj/sub/.bawn/config.toml", 3, 20},
         {"limits.cpu_seconds", "session", "-c", 1, 22},
         {"nested_repo_count", "managed", "@/etc/managed_config.toml", 2, 21},
         {"web_search", "flag", "--search", 0, 0},
@@ -921,6 +923,13 @@ static const struct {
      "net off",
      "permissions.any.network.domains.\"a.b\": ignored: a project can only deny"},
 
+    {"domains: an open network cannot hold them, and says so",
+     {.project = "[permissions.any.network.domains]\n'c.d' = 'deny'\n",
+      .over = {"sandbox_workspace_write.network_access=true"},
+      .vcs = true},
+     "net on",
+     "@/proj/.bawn/config.toml:2: domains: not held"},
+
     {"roots: fewer, and what they protected stays shut",
      {.user = "sandbox_workspace_write.writable_roots = ['/data', '/data/in', '@/proj/r']\n",
       .project = "sandbox_workspace_write.writable_roots = ['/data']\n",
@@ -945,6 +954,18 @@ static const struct {
       .over = {"sandbox_workspace_write.writable_roots=['/data']"},
       .vcs = true},
      "w /data/in/x",
+     NULL},
+    {"$TMPDIR: shut by the user already, and not opened to read by a project that says it too",
+     {.user = "sandbox_workspace_write.exclude_tmpdir_env_var = true\n"
+              "default_permissions = 'x'\n[permissions.x]\nextends = ':workspace'\n"
+              "filesystem = { '@' = 'none' }\n",
+      .project = "sandbox_workspace_write.exclude_tmpdir_env_var = true\n"},
+     "- @/tmp/x\nr /etc/x",
+     NULL},
+    {"$TMPDIR: shut by a project",
+     {.user = "default_permissions = 'x'\n[permissions.x]\nextends = ':workspace'\n",
+      .project = "sandbox_workspace_write.exclude_tmpdir_env_var = true\n"},
+     "r @/tmp/x\nw @/proj/x",
      NULL},
     {"/tmp: shut, and a pattern with no fixed directory holds there as before",
      {.user = "default_permissions = 'x'\n[permissions.x]\nextends = ':workspace'\n"
