@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "base/vec.h"
 #include "sandbox/journal.h"
 #include "sandbox/survey.h"
 
@@ -51,7 +52,8 @@ struct set_up {
     int mask_fs;       /* root of the tmpfs with the unreadable file and directories */
     bool mask_covered; /* it stands where the sandbox's own /dev comes to stand */
     int mask_file, mask_dir, empty_dir;
-    int *trees; /* detached mount of each MOUNT_BIND, by index */
+    int *trees;     /* detached mount of each MOUNT_BIND, by index */
+    VEC(dev_t) own; /* file systems made here, where places can be made */
 };
 
 /* The outer says so, or is gone. */
@@ -190,6 +192,26 @@ static void make_masks(struct set_up *s)
 
 /* ---- step 2: base ---- */
 
+static void set_own(struct set_up *s, int fd)
+{
+    struct stat st;
+    dev_t *slot = fstat(fd, &st) == 0 ? vec_push(&s->own) : NULL;
+    if (!slot)
+        init_fail(s->l, -errno, "cannot make a file system of its own");
+    *slot = st.st_dev;
+}
+
+static bool is_own(struct set_up *s, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return false;
+    vec_foreach (dev, &s->own)
+        if (*dev == st.st_dev)
+            return true;
+    return false;
+}
+
 static void make_base(struct set_up *s)
 {
     if (s->plan->root_is_host) {
@@ -212,13 +234,15 @@ static void make_base(struct set_up *s)
     r = sys_move_mount(fd, AT_FDCWD, "/", UAPI_MOVE_MOUNT_F_EMPTY_PATH);
     if (r < 0)
         init_fail(s->l, r, "cannot attach the sandbox's root");
+    set_own(s, fd);
     s->new_root = fd;
 }
 
 /* ---- step 3: attach ---- */
 
 /* Makes the mount point PATH with its parents where the plan's own tmpfs is writable for us: in a
- * root of our own, and below reopened masks. Exists already: fine. */
+ * root of our own, and below reopened masks. Exists already: fine. What is missing in a directory
+ * of the host is not made there. */
 static void make_place(struct set_up *s, const char *path, bool is_dir)
 {
     char buf[PATH_MAX];
@@ -233,7 +257,9 @@ static void make_place(struct set_up *s, const char *path, bool is_dir)
         buf[c.n] = '\0';
         int fd = openat(at, buf, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT) {
-            if (last && !is_dir) {
+            if (!is_own(s, at)) {
+                errno = ENOENT;
+            } else if (last && !is_dir) {
                 fd = openat(at, buf, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0444);
             } else if (mkdirat(at, buf, 0755) == 0) {
                 fd = openat(at, buf, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
@@ -279,6 +305,7 @@ static void put_reopened(struct set_up *s, const struct plan_mount *m)
     _cleanup_fd_ int fd = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
     if (fd < 0)
         init_fail(s->l, fd, "cannot make a mask for %s", show(m->path));
+    set_own(s, fd);
     put(s, fd, m->path);
 }
 
@@ -408,6 +435,7 @@ static void put_dev(struct set_up *s)
         new_filesystem("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
     if (dev < 0)
         init_fail(s->l, dev, "cannot make a /dev");
+    set_own(s, dev);
     put(s, dev, "/dev");
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
         int f = openat(dev, nodes[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
@@ -429,6 +457,7 @@ static void put_dev(struct set_up *s)
     _cleanup_fd_ int shm = new_filesystem("tmpfs", shm_options, LOCKED_DOWN);
     if (pts < 0 || shm < 0)
         init_fail(s->l, pts < 0 ? pts : shm, "cannot make /dev/%s", pts < 0 ? "pts" : "shm");
+    set_own(s, shm);
     if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0 ||
         sys_move_mount(pts, dev, "pts", UAPI_MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
         sys_move_mount(shm, dev, "shm", UAPI_MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -452,6 +481,10 @@ static void attach_all(struct set_up *s)
             !s->plan->root_is_host || below_mask || (own_dev && path_is_below(m->path, "/dev"));
         if (m->op == MOUNT_BIND && s->trees[i] < 0)
             continue;
+        if (m->op == MOUNT_MISSING && !held) {
+            await_message(s->l, MESSAGE_HELD);
+            held = true;
+        }
         if (ours && m->path[1] && (m->op != MOUNT_DEVICE || s->trees[i] >= 0))
             make_place(s, m->path,
                        m->is_dir || m->op == MOUNT_TMPFS || m->op == MOUNT_PROC ||
@@ -474,9 +507,6 @@ static void attach_all(struct set_up *s)
             }
             break;
         case MOUNT_MISSING: {
-            if (!held)
-                await_message(s->l, MESSAGE_HELD);
-            held = true;
             _cleanup_fd_ int tree = clone_of(s, s->empty_dir, m->path);
             put(s, tree, m->path);
             break;
@@ -486,6 +516,7 @@ static void attach_all(struct set_up *s)
             _cleanup_fd_ int fd = new_filesystem("tmpfs", options, LOCKED_DOWN);
             if (fd < 0)
                 init_fail(s->l, fd, "cannot make a tmpfs for %s", show(m->path));
+            set_own(s, fd);
             put(s, fd, m->path);
             break;
         }
@@ -509,6 +540,7 @@ static void attach_all(struct set_up *s)
         init_fail(s->l, -errno, "cannot take the tmpfs for masks away");
     fd_close(s->mask_fs);
     fd_close(s->host_dev);
+    vec_release(&s->own);
     /* Where bawn was started may be covered by now; the command enters its directory by name. */
     if (chdir("/") < 0)
         init_fail(s->l, -errno, "cannot leave the host's directory");

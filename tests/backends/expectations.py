@@ -1,4 +1,5 @@
 """The table. COMMON rows hold on every backend that confines files; the rest is each backend's own."""
+import fcntl
 import os
 import pty
 import select
@@ -6,6 +7,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -137,10 +139,10 @@ def dies_at_any_time(s):
                     words = f.read().split(b"\0")
             except OSError:
                 continue
-            n += os.path.basename(words[0]) == b"bwrap" and _cwd(pid).startswith(s.t)
+            n += os.path.basename(words[0]) in (b"bwrap", b"bawn") and _cwd(pid).startswith(s.t)
         return n
     if not until(lambda: left() == 0):
-        return "a bwrap is left"
+        return "a bwrap or a bawn is left"
     st, out = s.run("true")
     if st != 0:
         return f"the next start: {out!r}"
@@ -252,6 +254,35 @@ def late_key(s):
     return "token came out" if "token-l" in out else None
 
 
+def restricted_slow(s):
+    """bawn is kept waiting while it holds the missing names: its sandbox must not make them itself."""
+    st = os.stat(f"{s.w}/sub")
+    folder = f"{s.bawn}/state/placeholders"
+    s.run("true", profile="few")
+    if not os.path.isdir(folder):
+        return None if s.backend == "landlock" else f"no {folder}"
+    journal = f"{folder}/{st.st_dev:x}-{st.st_ino:x}"
+    fd = os.open(journal, os.O_RDWR | os.O_CREAT, 0o600)
+    if ROOT:
+        os.chown(journal, USER.pw_uid, USER.pw_gid)
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+    p = s.popen(["/bin/sh", "-c", "echo x >sub/n && mkdir sub/.git"], profile="few")
+    waiting = until(lambda: any("OFDLCK" in line and "->" in line and f":{st_ino(journal)} " in line
+                                for line in open("/proc/locks")))
+    time.sleep(0.2)
+    made = os.listdir(f"{s.w}/sub")
+    os.close(fd)
+    out = p.communicate()[0].decode()
+    if not waiting or made:
+        return f"waited: {waiting}, made {made}"
+    if p.returncode in (0, 125) or "sub/.git" not in out or os.listdir(f"{s.w}/sub") != ["n"]:
+        return f"status {p.returncode}, {os.listdir(s.w + '/sub')}: {out[:200]!r}"
+
+
+def st_ino(path):
+    return os.stat(path).st_ino
+
+
 def sysv(s):
     made = subprocess.run(["ipcmk", "-M", "4096", "-p", "0666"], stdout=subprocess.PIPE, text=True).stdout
     number = made.split()[-1]
@@ -301,6 +332,7 @@ COMMON = {
     "restricted-write": script("echo x >sub/n && cat sub/n", exact="x\n", profile="few"),
     "restricted-stray": refused("echo x >/stray", profile="few"),
     "restricted-stat": refused("stat {o}/file", profile="few"),
+    "restricted-slow": restricted_slow,
     "private-tmp": script("ls -A /tmp | wc -l", exact="0\n", opts=("-c", "private_tmp=true")),
     "ids": lambda s: script("id -u; id -g", exact=f"{USER.pw_uid}\n{USER.pw_gid}\n")(s),
     "capabilities": script(CAPS, exact="0000000000000000\n"),
