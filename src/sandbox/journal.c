@@ -878,11 +878,16 @@ int journal_hold(struct journal *j, int dirfd, const char *dir, const char *name
 
 /* The conversion to an exclusive lock gives the shared one up first, so of two that leave at once
  * the second finds nobody left: one of them always cleans. Who starts in between either has its
- * shared lock before (then it is the one to clean later) or waits and finds the file unlinked. */
+ * shared lock before (then it is the one to clean later) or waits and finds the file unlinked.
+ *
+ * The locks on the placeholders go before the one on the journal: who gets that finds those free.
+ */
 static void leave(struct journal *j, struct journal_file *f)
 {
     if (lock_changes(f->fd, F_WRLCK) < 0)
         return;
+    vec_foreach (held, &f->held)
+        (void)lock_file(held->fd, LOCK_UN);
     _cleanup_strbuf_ struct strbuf buf = {0};
     struct journal_text text;
     if (lock_file(f->fd, LOCK_EX | LOCK_NB) == 0 && placeholder_is_at(f->fd, j->dirfd, f->name) &&

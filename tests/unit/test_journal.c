@@ -1026,6 +1026,87 @@ static void test_forty_of_four_homes(void **unused)
     forty_at_once(4);
 }
 
+/* Whoever is the last, nothing stays. In several directories, since they are left one by one. */
+enum { LEFT_DIRS = 8 };
+
+static void hold_and_leave(const struct scratch *s, const struct scratch *home, int ready, int go)
+{
+    struct journal *j = open_ok(home);
+    for (unsigned i = 0; i < LEFT_DIRS; i++) {
+        char dir[512];
+        dev_t dev;
+        ino_t ino;
+        (void)snprintf(dir, sizeof(dir), "%s/%u", s->work, i);
+        int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        for (size_t k = 0; k < ARRAY_LEN(family); k++)
+            if (journal_hold(j, fd, dir, family[k], &dev, &ino, NULL) < 0)
+                _exit(2);
+        (void)close(fd);
+    }
+    char c;
+    if (write(ready, "", 1) != 1 || read(go, &c, 1) != 0)
+        _exit(3);
+    journal_close(j);
+    _exit(0);
+}
+
+static void leave_at_once(unsigned homes)
+{
+    enum { PROCESSES = 2, ROUNDS = 100 };
+    struct scratch s, home[2];
+    char name[8], c;
+    make_scratch(&s);
+    home[0] = other_home(&s, "home0");
+    home[1] = other_home(&s, "home1");
+    for (unsigned i = 0; i < LEFT_DIRS; i++) {
+        (void)snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(mkdirat(s.fd, name, 0755), 0);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        int ready[2], go[2];
+        pid_t pids[PROCESSES];
+        assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+        assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+        for (unsigned i = 0; i < PROCESSES; i++) {
+            pids[i] = fork();
+            if (pids[i] == 0) {
+                (void)close(go[1]);
+                hold_and_leave(&s, &home[i % homes], ready[1], go[0]);
+            }
+        }
+        (void)close(ready[1]);
+        for (unsigned i = 0; i < PROCESSES; i++)
+            assert_int_equal(read(ready[0], &c, 1), 1);
+        (void)close(go[1]);
+        for (unsigned i = 0; i < PROCESSES; i++)
+            wait_ok(pids[i]);
+        (void)close(go[0]);
+        (void)close(ready[0]);
+        for (unsigned i = 0; i < LEFT_DIRS; i++) {
+            char dir[512];
+            (void)snprintf(dir, sizeof(dir), "%s/%u", s.work, i);
+            assert_int_equal(count_in(dir), 0);
+        }
+    }
+    for (unsigned i = 0; i < LEFT_DIRS; i++) {
+        (void)snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(unlinkat(s.fd, name, AT_REMOVEDIR), 0);
+    }
+    drop_scratch(&s);
+}
+
+static void test_two_leave_at_once(void **unused)
+{
+    (void)unused;
+    leave_at_once(1);
+}
+
+static void test_two_homes_leave_at_once(void **unused)
+{
+    (void)unused;
+    leave_at_once(2);
+}
+
 static void killed_at_any_instant(unsigned homes)
 {
     enum { PROCESSES = 4, ROUNDS = 120 };
@@ -1166,6 +1247,8 @@ int main(void)
         cmocka_unit_test(test_unwritable_directory),
         cmocka_unit_test(test_forty_at_once),
         cmocka_unit_test(test_forty_of_four_homes),
+        cmocka_unit_test(test_two_leave_at_once),
+        cmocka_unit_test(test_two_homes_leave_at_once),
         cmocka_unit_test(test_another_home_is_not_left_in_the_open),
         cmocka_unit_test(test_another_home_is_killed),
         cmocka_unit_test(test_an_empty_directory_is_no_placeholder),
