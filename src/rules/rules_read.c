@@ -1,0 +1,504 @@
+/*
+ * What a rules file says: prefix_rule(), network_rule(), host_executable() and re() as functions of
+ * the language (star.h), checked, copied into the set. See rules.h.
+ *
+ * Nothing of the evaluation outlives it, so every string is copied, once (rules_intern). A file is
+ * taken as a whole or not at all.
+ */
+#include "rules/rules_set.h"
+
+#include "rules/star.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reading_file {
+    struct rules *rules;
+    const struct rules_source *source;
+    const char *file; /* the set's own copy */
+    const char *dir;
+};
+
+static const char regex_kind[] = "re";
+
+/* ---- arguments ---- */
+
+static int no_memory(struct error *err)
+{
+    return error_errno(err, -ENOMEM, "cannot read the rules");
+}
+
+/* The value of the named argument NAME, or of the POSITION-th positional one. */
+static const struct star_value *argument(const struct star_call *call, const char *name,
+                                         size_t position)
+{
+    for (size_t i = 0; i < call->n_named; i++)
+        if (str_eq(call->names[i], name))
+            return star_type(call->named[i]) == STAR_NONE ? NULL : call->named[i];
+    return position < call->n_args ? call->args[position] : NULL;
+}
+
+/* Every named argument is one of NAMES (ended by NULL), and at most POSITIONAL are without a name.
+ */
+static int check_names(const struct star_call *call, const char *const *names, size_t positional,
+                       struct error *err)
+{
+    size_t n = 0;
+    while (names[n])
+        n++;
+    for (size_t i = 0; i < call->n_named; i++) {
+        size_t k = 0;
+        while (k < n && !str_eq(names[k], call->names[i]))
+            k++;
+        if (k < n)
+            continue;
+        int r = star_fail(call, call->names[i], 0, err, "%s has no argument %s", call->function,
+                          show(call->names[i]));
+        const char *near = nearest_word(call->names[i], names, n);
+        if (near)
+            error_hint(err, "did you mean %s?", near);
+        return r;
+    }
+    if (call->n_args > positional)
+        return star_fail(call, NULL, positional, err,
+                         "%s takes %zu arguments without a name, not %zu", call->function,
+                         positional, call->n_args);
+    return 0;
+}
+
+/* A string without NUL, copied. */
+static int text_argument(const struct star_call *call, const char *name, size_t position,
+                         const char **ret, struct error *err)
+{
+    const struct reading_file *f = call->data;
+    const struct star_value *v = argument(call, name, position);
+    if (!v)
+        return 0;
+    if (star_type(v) != STAR_STRING)
+        return star_fail(call, name, position, err, "%s: %s is a string, not %s", call->function,
+                         name, star_type_word(v));
+    struct bytes text = star_text(v);
+    if (memchr(text.p, '\0', text.n))
+        return star_fail(call, name, position, err, "%s: %s holds a NUL byte", call->function,
+                         name);
+    *ret = rules_intern(f->rules, text.p, text.n);
+    return *ret ? 0 : no_memory(err);
+}
+
+static bool is_blank(const char *s)
+{
+    return s[strspn(s, " \t\r\n")] == '\0';
+}
+
+static int decision_argument(const struct star_call *call, bool network, enum decision *ret,
+                             struct error *err)
+{
+    static const char *const words[] = {"allow", "prompt", "forbidden", "deny", NULL};
+    const char *word = NULL;
+    int r = text_argument(call, "decision", SIZE_MAX, &word, err);
+    if (r < 0 || !word)
+        return r;
+    for (size_t i = 0; words[i] && (network || i < 3); i++) {
+        if (str_eq(words[i], word)) {
+            *ret = i == 3 ? DECISION_FORBIDDEN : DECISION_ALLOW + (enum decision)i;
+            return 0;
+        }
+    }
+    r = star_fail(call, "decision", 0, err,
+                  "%s: \"%s\" is no decision; expected allow, prompt or forbidden", call->function,
+                  show(word));
+    const char *near = nearest_word(word, words, 3);
+    if (near)
+        error_hint(err, "did you mean %s?", near);
+    return r;
+}
+
+/* ---- patterns ---- */
+
+static int set_word(const struct star_call *call, const struct star_value *v, const char **ret,
+                    struct error *err)
+{
+    const struct reading_file *f = call->data;
+    struct bytes text;
+    if (star_type(v) != STAR_STRING)
+        return star_fail(call, "pattern", 0, err,
+                         "prefix_rule: an element of pattern is a string, a list of strings or "
+                         "re(\"…\"), not %s",
+                         star_type_word(v));
+    text = star_text(v);
+    if (text.n == 0)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: an element of pattern is empty");
+    if (memchr(text.p, '\0', text.n))
+        return star_fail(call, "pattern", 0, err, "prefix_rule: a NUL byte in pattern");
+    *ret = rules_intern(f->rules, text.p, text.n);
+    return *ret ? 0 : no_memory(err);
+}
+
+static int set_token(const struct star_call *call, const struct star_value *v,
+                     struct rule_token *ret, struct error *err)
+{
+    const struct reading_file *f = call->data;
+    const void *compiled = star_opaque_get(v, regex_kind);
+    bool list = star_type(v) == STAR_LIST || star_type(v) == STAR_TUPLE;
+    size_t n = list ? star_length(v) : 1;
+    if (n == 0)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: a list of alternatives is empty");
+    const char **words = arena_alloc(f->rules->a, n * sizeof(*words));
+    if (!words)
+        return no_memory(err);
+    if (compiled) {
+        words[0] = "re";
+        *ret = (struct rule_token){.words = words, .n = 1, .regex = true, .compiled = compiled};
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int r = set_word(call, list ? star_item(v, i) : v, &words[i], err);
+        if (r < 0)
+            return r;
+    }
+    *ret = (struct rule_token){.words = words, .n = (uint32_t)n};
+    return 0;
+}
+
+static int set_pattern(const struct star_call *call, struct rule *rule, struct error *err)
+{
+    const struct reading_file *f = call->data;
+    const struct star_value *v = argument(call, "pattern", 0);
+    if (!v)
+        return star_fail(call, NULL, SIZE_MAX, err, "prefix_rule: pattern is missing");
+    if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is a list, not %s",
+                         star_type_word(v));
+    size_t n = star_length(v);
+    if (n == 0)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is empty");
+    if (n > UINT32_MAX)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is too long");
+    struct rule_token *tokens = arena_zalloc(f->rules->a, n, sizeof(*tokens));
+    if (!tokens)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        int r = set_token(call, star_item(v, i), &tokens[i], err);
+        if (r < 0)
+            return r;
+    }
+    rule->tokens = tokens;
+    rule->n_tokens = (uint32_t)n;
+    return 0;
+}
+
+/* ---- examples ---- */
+
+/* The words of one example: a string that a shell would split, or a list. */
+static int example_words(const struct star_call *call, const char *name, struct arena *a,
+                         const struct star_value *v, struct command_word **ret, size_t *ret_n,
+                         struct error *err)
+{
+    const char **argv = NULL;
+    size_t n = 0;
+    if (star_type(v) == STAR_STRING) {
+        struct error why = {0};
+        if (command_split(a, star_text(v), &argv, &n, &why) < 0)
+            return star_fail(call, name, 0, err, "prefix_rule: %s: %s: %s", name,
+                             show_n(star_text(v).p, star_text(v).n), why.message);
+    } else if (star_type(v) == STAR_LIST || star_type(v) == STAR_TUPLE) {
+        n = star_length(v);
+        argv = arena_zalloc(a, n + 1, sizeof(*argv));
+        for (size_t i = 0; argv && i < n; i++) {
+            const struct star_value *w = star_item(v, i);
+            if (star_type(w) != STAR_STRING)
+                return star_fail(call, name, 0, err, "prefix_rule: %s: a word is a string, not %s",
+                                 name, star_type_word(w));
+            argv[i] = arena_strndup(a, star_text(w).p, star_text(w).n);
+            if (!argv[i])
+                return no_memory(err);
+        }
+    } else {
+        return star_fail(call, name, 0, err,
+                         "prefix_rule: an example of %s is a string or a list of strings, not %s",
+                         name, star_type_word(v));
+    }
+    if (n == 0)
+        return star_fail(call, name, 0, err, "prefix_rule: an example of %s is empty", name);
+    *ret = argv ? arena_zalloc(a, n, sizeof(**ret)) : NULL;
+    if (!*ret)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        (*ret)[i] = (struct command_word){.text = argv[i], .known = true};
+    *ret_n = n;
+    return 0;
+}
+
+/* Does RULE alone match WORDS? */
+static int matches_alone(const struct rule *rule, const struct command_word *words, size_t n,
+                         bool *ret)
+{
+    _cleanup_arena_ struct arena a = {0};
+    struct rules *one = rules_new(&a);
+    struct rule copy = *rule;
+    struct rule_match match;
+    copy.project = false;
+    int r = one ? rules_add_rule(one, &copy) : -ENOMEM;
+    if (r == 0)
+        r = rules_finish(one);
+    if (r == 0)
+        *ret = rules_match(one, words[0].text, words, n, NULL, &match, 1) > 0;
+    rules_free(one);
+    return r;
+}
+
+static int check_examples(const struct star_call *call, const struct rule *rule, const char *name,
+                          bool want, struct error *err)
+{
+    _cleanup_arena_ struct arena a = {0};
+    const struct star_value *v = argument(call, name, SIZE_MAX);
+    if (!v)
+        return 0;
+    if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
+        return star_fail(call, name, 0, err, "prefix_rule: %s is a list of examples, not %s", name,
+                         star_type_word(v));
+    for (size_t i = 0; i < star_length(v); i++) {
+        struct command_word *words;
+        size_t n;
+        bool does = !want;
+        int r = example_words(call, name, &a, star_item(v, i), &words, &n, err);
+        if (r < 0)
+            return r;
+        if (matches_alone(rule, words, n, &does) < 0)
+            return no_memory(err);
+        if (does == want)
+            continue;
+        const char **argv = arena_zalloc(&a, n, sizeof(*argv));
+        for (size_t k = 0; argv && k < n; k++)
+            argv[k] = words[k].text;
+        const char *text = argv ? command_text(&a, argv, n) : NULL;
+        if (!text)
+            return no_memory(err);
+        return star_fail(call, name, 0, err, "prefix_rule: the example %s %s", show(text),
+                         want ? "does not match" : "matches, and should not");
+    }
+    return 0;
+}
+
+/* ---- the functions ---- */
+
+static int bool_argument(const struct star_call *call, const char *name, bool *ret,
+                         struct error *err)
+{
+    const struct star_value *v = argument(call, name, SIZE_MAX);
+    if (v && star_type(v) != STAR_BOOL)
+        return star_fail(call, name, 0, err, "%s: %s is True or False, not %s", call->function,
+                         name, star_type_word(v));
+    *ret = v && star_bool(v);
+    return 0;
+}
+
+static int set_more(const struct star_call *call, struct rule *rule, struct error *err)
+{
+    const char *scope = NULL;
+    int r = text_argument(call, "justification", SIZE_MAX, &rule->justification, err);
+    if (r == 0)
+        r = text_argument(call, "permissions", SIZE_MAX, &rule->permissions, err);
+    if (r == 0)
+        r = text_argument(call, "scope", SIZE_MAX, &scope, err);
+    if (r == 0)
+        r = bool_argument(call, "sandbox", &rule->sandbox, err);
+    if (r < 0)
+        return r;
+    if (rule->justification && is_blank(rule->justification))
+        return star_fail(call, "justification", 0, err, "prefix_rule: justification is blank");
+    if (rule->permissions && is_blank(rule->permissions))
+        return star_fail(call, "permissions", 0, err, "prefix_rule: permissions is blank");
+    if (rule->sandbox && rule->decision != DECISION_ALLOW)
+        return star_fail(call, "sandbox", 0, err,
+                         "prefix_rule: sandbox says where an allow runs; this is no allow");
+    if (rule->permissions && rule->decision != DECISION_ALLOW)
+        return star_fail(call, "permissions", 0, err,
+                         "prefix_rule: permissions says how an allow runs; this is no allow");
+    if (scope && !str_eq(scope, "project"))
+        return star_fail(call, "scope", 0, err, "prefix_rule: scope is \"project\", not \"%s\"",
+                         show(scope));
+    rule->project = scope != NULL;
+    return 0;
+}
+
+static int prefix_rule(struct star_call *call, struct error *err)
+{
+    static const char *const names[] = {"pattern",     "decision",  "justification",
+                                        "match",       "not_match", "sandbox",
+                                        "permissions", "scope",     NULL};
+    struct reading_file *f = call->data;
+    struct rule rule = {.decision = DECISION_ALLOW,
+                        .file = f->file,
+                        .line = call->line,
+                        .rank = f->source->rank,
+                        .dir = f->dir};
+    int r = check_names(call, names, 1, err);
+    if (r == 0)
+        r = set_pattern(call, &rule, err);
+    if (r == 0)
+        r = decision_argument(call, false, &rule.decision, err);
+    if (r == 0)
+        r = set_more(call, &rule, err);
+    if (r == 0)
+        r = check_examples(call, &rule, "match", true, err);
+    if (r == 0)
+        r = check_examples(call, &rule, "not_match", false, err);
+    if (r == 0 && rules_add_rule(f->rules, &rule) < 0)
+        r = no_memory(err);
+    return r;
+}
+
+static int network_rule(struct star_call *call, struct error *err)
+{
+    static const char *const names[] = {"host", "protocol",      "decision",
+                                        "port", "justification", NULL};
+    static const char *const protocols[] = {"http", "https", "socks5_tcp", "socks5_udp"};
+    struct reading_file *f = call->data;
+    struct network_rule rule = {
+        .file = f->file, .line = call->line, .rank = f->source->rank, .decision = DECISION_ALLOW};
+    const struct star_value *port = argument(call, "port", SIZE_MAX);
+    int64_t number = 0;
+    bool known = false;
+    int r = check_names(call, names, 0, err);
+    if (r == 0)
+        r = text_argument(call, "host", SIZE_MAX, &rule.host, err);
+    if (r == 0)
+        r = text_argument(call, "protocol", SIZE_MAX, &rule.protocol, err);
+    if (r == 0)
+        r = text_argument(call, "justification", SIZE_MAX, &rule.justification, err);
+    if (r == 0)
+        r = decision_argument(call, true, &rule.decision, err);
+    if (r < 0)
+        return r;
+    if (!rule.host || is_blank(rule.host))
+        return star_fail(call, "host", 0, err, "network_rule: host is missing");
+    for (size_t i = 0; rule.protocol && i < ARRAY_LEN(protocols); i++)
+        known = known || str_eq(protocols[i], rule.protocol);
+    if (!known)
+        return star_fail(call, "protocol", 0, err,
+                         "network_rule: protocol is http, https, socks5_tcp or socks5_udp");
+    if (rule.justification && is_blank(rule.justification))
+        return star_fail(call, "justification", 0, err, "network_rule: justification is blank");
+    if (port &&
+        (star_type(port) != STAR_INT || !star_int(port, &number) || number < 1 || number > 65535))
+        return star_fail(call, "port", 0, err, "network_rule: port is a number from 1 to 65535");
+    rule.port = (uint16_t)number;
+    struct network_rule *slot = vec_push(&f->rules->network);
+    if (!slot)
+        return no_memory(err);
+    *slot = rule;
+    return 0;
+}
+
+static int executable_paths(const struct star_call *call, struct host_executable *h,
+                            struct error *err)
+{
+    const struct reading_file *f = call->data;
+    const struct star_value *v = argument(call, "paths", SIZE_MAX);
+    if (!v)
+        return 0;
+    if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
+        return star_fail(call, "paths", 0, err, "host_executable: paths is a list, not %s",
+                         star_type_word(v));
+    size_t n = star_length(v);
+    const char **paths = arena_zalloc(f->rules->a, n + 1, sizeof(*paths));
+    if (!paths)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const struct star_value *p = star_item(v, i);
+        if (star_type(p) != STAR_STRING)
+            return star_fail(call, "paths", 0, err, "host_executable: a path is a string, not %s",
+                             star_type_word(p));
+        struct bytes text = star_text(p);
+        if (text.n == 0 || text.p[0] != '/' || memchr(text.p, '\0', text.n))
+            return star_fail(call, "paths", 0, err, "host_executable: %s is no absolute path",
+                             show_n(text.p, text.n));
+        paths[i] = rules_intern(f->rules, text.p, text.n);
+        if (!paths[i])
+            return no_memory(err);
+        const char *slash = strrchr(paths[i], '/');
+        if (!str_eq(slash + 1, h->name))
+            return star_fail(call, "paths", 0, err, "host_executable: %s is no file called %s",
+                             show(paths[i]), show(h->name));
+    }
+    h->paths = paths;
+    h->n = n;
+    return 0;
+}
+
+static int host_executable(struct star_call *call, struct error *err)
+{
+    static const char *const names[] = {"name", "paths", NULL};
+    struct reading_file *f = call->data;
+    struct host_executable h = {0};
+    int r = check_names(call, names, 0, err);
+    if (r == 0)
+        r = text_argument(call, "name", SIZE_MAX, &h.name, err);
+    if (r < 0)
+        return r;
+    if (!h.name || !*h.name || strchr(h.name, '/'))
+        return star_fail(call, "name", 0, err, "host_executable: name is a program's base name");
+    r = executable_paths(call, &h, err);
+    if (r < 0)
+        return r;
+    struct host_executable *slot = vec_push(&f->rules->executables);
+    if (!slot)
+        return no_memory(err);
+    *slot = h;
+    return 0;
+}
+
+static int regex(struct star_call *call, struct error *err)
+{
+    struct reading_file *f = call->data;
+    const char *text = NULL, *why = NULL;
+    if (call->n_args != 1 || call->n_named != 0)
+        return star_fail(call, NULL, SIZE_MAX, err, "re takes one string");
+    int r = text_argument(call, "text", 0, &text, err);
+    if (r < 0)
+        return r;
+    const void *compiled = text ? rules_compile(f->rules, text, &why) : NULL;
+    if (!compiled && why)
+        return star_fail(call, NULL, 0, err, "re: %s", why);
+    call->result = compiled ? star_opaque(call->star, regex_kind, compiled) : NULL;
+    return call->result ? 0 : no_memory(err);
+}
+
+/* ---- the file ---- */
+
+static void say_nothing(void *data, struct bytes line)
+{
+    (void)data;
+    (void)line;
+}
+
+int rules_add(struct rules *rules, const struct rules_source *source, struct error *err)
+{
+    static const struct star_function functions[] = {{"prefix_rule", prefix_rule},
+                                                     {"network_rule", network_rule},
+                                                     {"host_executable", host_executable},
+                                                     {"re", regex}};
+    struct reading_file f = {
+        .rules = rules,
+        .source = source,
+        .file = rules_intern(rules, source->file, strlen(source->file)),
+        .dir = source->dir ? rules_intern(rules, source->dir, strlen(source->dir)) : NULL};
+    const struct star_request request = {.file = source->file,
+                                         .text = source->text,
+                                         .functions = functions,
+                                         .n_functions = ARRAY_LEN(functions),
+                                         .data = &f,
+                                         .print = say_nothing};
+    const size_t n = rules->n, executables = rules->executables.n, network = rules->network.n;
+    if (!f.file || (source->dir && !f.dir))
+        return no_memory(err);
+    int r = star_run(&request, err);
+    if (r < 0) {
+        rules->n = n;
+        rules->executables.n = executables;
+        rules->network.n = network;
+    }
+    return r;
+}
