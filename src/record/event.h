@@ -1,0 +1,70 @@
+/*
+ * One event: something was decided or done. The schema is one table (event.c): name, fields, types,
+ * which of them are sensitive. Every sink (audit log, status descriptor, later OpenTelemetry) sees
+ * the same event with the same id.
+ */
+#ifndef BAWN_RECORD_EVENT_H
+#define BAWN_RECORD_EVENT_H
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define EVENT_ID_BYTES 33 /* 32 lower-case hex digits and the terminator */
+
+enum decided_by { BY_CONFIGURATION, BY_USER, BY_REVIEWER, BY_HOOK };
+const char *decided_by_word(enum decided_by by); /* "config", "user", "reviewer", "hook" */
+
+/* A decision about one command line. Strings may be NULL where that is said. */
+struct decision_event {
+    char id[EVENT_ID_BYTES];
+    int64_t time_ms;         /* Unix time */
+    const char *const *argv; /* redacted when written */
+    size_t argc;
+    const char *cwd;
+    const char *program; /* file that runs, or NULL */
+    const char *class;   /* line_class_word() */
+    const char *action;  /* "run", "refuse" */
+    const char *place;   /* "sandbox", "outside" */
+    const char *answer;  /* answer_word(); NULL: nobody was asked */
+    enum decided_by by;
+    const char *policy; /* "on-request" */
+    const char *mode;   /* "workspace-write" */
+    const char *profile;
+    const char *reason;    /* one line */
+    const char *rule_file; /* or NULL */
+    uint32_t rule_line;
+    const char *escalation;  /* "permissions", "outside"; NULL: none */
+    const char *remembered;  /* the line that was written, or NULL */
+    uint64_t asked_ms;       /* how long the question stood; 0 */
+    const char *policy_hash; /* SHA-256 of what decided (configuration, rules), hex */
+    const char *parent;      /* id of the run whose refusal led to this, or NULL */
+};
+
+/* 0, or -EIO when the kernel has no random bytes. */
+int event_new_id(char id[EVENT_ID_BYTES]);
+
+#define EVENT_TIME_BYTES 25 /* "2026-11-21T11:48:53.123Z" and the terminator */
+/* Unix milliseconds as RFC 3339 in UTC. False for what is not in the years 0 to 9999. */
+bool event_time(int64_t ms, char ret[EVENT_TIME_BYTES]);
+
+/* The fields as members of the object that is open in J, in the table's order: those that have a
+ * value. Texts are redacted first; then what is longer than MAX_EVENT_TEXT, and words beyond
+ * MAX_EVENT_ARGV in all, lose their middle: "argv" then goes with "argv_sha256", the hash of all of
+ * the redacted words, each with a NUL behind it. "argc" counts the words that were given. */
+void decision_event_json(const struct decision_event *e, struct json *j);
+
+/* Does WORD (a whole argument, BEFORE being the one before it or NULL) look like a secret or carry
+ * one? *ret_from and *ret_to: which bytes of it: keys of well-known shapes, values of --password
+ * and kin, NAME=VALUE with a secret's name, user:password@ in URLs, Authorization headers, long
+ * random text. */
+bool redact_find(const char *word, const char *before, size_t *ret_from, size_t *ret_to);
+/* WORD with such bytes as "[REDACTED]". NULL without memory. */
+const char *redact(struct arena *a, const char *word, const char *before);
+/* The same for the words of one command: knows for each of them which program it is for, and which
+ * option stands before it. NULL without memory. */
+const char *const *redact_argv(struct arena *a, const char *const *argv, size_t argc);
+
+#endif
