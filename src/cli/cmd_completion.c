@@ -27,12 +27,12 @@ static void put_words(struct strbuf *out, const char *const *words)
 
 static void command_names(struct strbuf *out)
 {
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct subcommand *c = commands; c->name; c++)
         strbuf_printf(out, "%s%s", c == commands ? "" : " ", c->name);
 }
 
 /* The second words of a command that has some. */
-static const char *second_words(const struct command *c)
+static const char *second_words(const struct subcommand *c)
 {
     switch (c->bit) {
     case FOR_PERMISSIONS:
@@ -44,7 +44,7 @@ static const char *second_words(const struct command *c)
     }
 }
 
-static bool takes_paths(const struct command *c)
+static bool takes_paths(const struct subcommand *c)
 {
     return (c->bit & (FOR_EXPLAIN | FOR_TRUST | FOR_UNTRUST)) != 0;
 }
@@ -99,7 +99,7 @@ static void bash(struct strbuf *out)
                      "        return\n"
                      "    fi\n"
                      "    case \"$command\" in\n");
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct subcommand *c = commands; c->name; c++) {
         strbuf_printf(out, "    %s)\n        words='", c->name);
         const char *second = second_words(c);
         strbuf_printf(out, "%s", second ? second : "");
@@ -194,7 +194,7 @@ static void zsh(struct strbuf *out)
                      "_bawn() {\n"
                      "    local -a names\n"
                      "    names=(\n");
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct subcommand *c = commands; c->name; c++) {
         strbuf_printf(out, "        '%s:", c->name);
         zsh_text(out, c->summary);
         strbuf_puts(out, "'\n");
@@ -208,7 +208,7 @@ static void zsh(struct strbuf *out)
                      "    shift words\n"
                      "    (( CURRENT-- ))\n"
                      "    case $command in\n");
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct subcommand *c = commands; c->name; c++) {
         strbuf_printf(out, "    %s)\n        _arguments -s %s\\\n", c->name,
                       c->runs ? "-A '-*' " : "");
         for (const struct option *o = options_table; o->name; o++) {
@@ -249,7 +249,7 @@ static void fish(struct strbuf *out)
                 "end\n"
                 "complete -c bawn -n __fish_use_subcommand -f\n"
                 "complete -c bawn -n __fish_use_subcommand -l version -d 'print the version'\n");
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct subcommand *c = commands; c->name; c++) {
         strbuf_printf(out, "complete -c bawn -n __fish_use_subcommand -a %s -d '", c->name);
         quoted(out, c->summary);
         strbuf_puts(out, "'\n");
@@ -273,7 +273,7 @@ static void fish(struct strbuf *out)
     }
     for (const struct option *o = options_table; o->name; o++) {
         strbuf_puts(out, "complete -c bawn -n '__fish_seen_subcommand_from");
-        for (const struct command *c = commands; c->name; c++)
+        for (const struct subcommand *c = commands; c->name; c++)
             if (o->commands & c->bit)
                 strbuf_printf(out, " %s", c->name);
         strbuf_printf(out, "' -l %s", o->name);

@@ -1,5 +1,7 @@
 /*
- * bawn config import --from codex: a person's configuration of Codex becomes bawn's.
+ * bawn config import: a person's configuration of Codex, or permissions of Claude Code, become
+ * bawn's. Rules files are evaluated here before anything is written: one that is broken would
+ * refuse the next start.
  *
  * To standard output one line a file; to standard error one line for everything that has no place
  * here. What was left out is no failure: the status says whether the rest was written.
@@ -7,7 +9,9 @@
 #include "cli/cmd_config.h"
 #include "cli/print.h"
 
+#include "base/path.h"
 #include "config/import.h"
+#include "rules/rules.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,23 +23,90 @@ static int usage(const struct options *o)
         (void)error_set(&err, -EINVAL, "config import: unknown word %s", show(o->rest[1]));
     else
         (void)error_set(&err, -EINVAL, "config import: say from where");
-    error_hint(&err, "bawn config import --from codex [--codex-home DIR] [--dry-run] [--force]");
+    error_hint(&err, "bawn config import --from codex|claude [--dry-run] [--force]");
     return cli_error(&err, EXIT_USAGE);
 }
 
-static int find_homes(struct setup *s, const struct options *o, const char **ret_codex,
+static int no_home(struct error *err)
+{
+    (void)error_set(err, -ENOENT, "config import: there is no home directory");
+    error_hint(err, "set HOME, or BAWN_HOME and --codex-home or --claude-settings");
+    return -ENOENT;
+}
+
+static int plan_codex(struct setup *s, const struct options *o, struct import *ret,
                       struct error *err)
+{
+    const char *codex = setup_codex_home(s, o->codex_home);
+    if (!codex)
+        return no_home(err);
+    int r = import_plan(&s->arena, codex, s->bawn_home, ret, err);
+    if (r == -ENOENT && !err->hint[0])
+        error_hint(err, "--codex-home says where Codex keeps its configuration");
+    return r;
+}
+
+/* The settings that are named, or a person's own two files. */
+static int plan_claude(struct setup *s, const struct options *o, struct import *ret,
+                       struct error *err)
+{
+    static const char *const own[] = {".claude/settings.json", ".claude/settings.local.json"};
+    const struct word_list *named = &o->claude_settings;
+    size_t n = named->n ? named->n : ARRAY_LEN(own);
+    const char *base = named->n ? s->cwd : s->home;
+    const char **files = arena_zalloc(&s->arena, n, sizeof(*files));
+    if (!base)
+        return no_home(err);
+    for (size_t i = 0; files && i < n; i++)
+        if (!(files[i] = path_join(&s->arena, base, named->n ? named->v[i] : own[i])))
+            files = NULL;
+    if (!files)
+        return error_errno(err, -ENOMEM, "config import");
+    const struct import_claude from = {files, n, named->n > 0, s->home};
+    int r = import_claude_plan(&s->arena, &from, s->bawn_home, ret, err);
+    if (r == -ENOENT && !err->hint[0])
+        error_hint(err, "--claude-settings FILE names them");
+    return r;
+}
+
+/* Takes the rules files out that do not evaluate, with a note each. */
+static int check_rules(struct import *im, struct error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < im->n_files; i++) {
+        const struct import_file *f = &im->files[i];
+        size_t n = strlen(f->to);
+        struct error local = {0};
+        int r = 0;
+        if (n > 6 && str_eq(f->to + n - 6, ".rules")) {
+            struct rules *rules = rules_new(im->arena);
+            const struct rules_source source = {f->from, RULES_USER, NULL, f->text};
+            r = rules ? rules_add(rules, &source, &local) : -ENOMEM;
+            rules_free(rules);
+        }
+        if (r == -ENOMEM)
+            return error_errno(err, r, "config import");
+        if (r == 0) {
+            im->files[kept++] = *f;
+            continue;
+        }
+        const struct import_note note = {f->from, local.line, local.column, local.message, false};
+        if (import_note(im, &note) < 0)
+            return error_errno(err, -ENOMEM, "config import");
+    }
+    im->n_files = kept;
+    return 0;
+}
+
+static int plan(struct setup *s, const struct options *o, struct import *ret, struct error *err)
 {
     int r = setup_world(s, o, err);
     if (r < 0)
         return r;
-    *ret_codex = setup_codex_home(s, o->codex_home);
-    if (!s->bawn_home || !*ret_codex) {
-        r = error_set(err, -ENOENT, "config import: there is no home directory");
-        error_hint(err, "set HOME, or BAWN_HOME and --codex-home");
-        return r;
-    }
-    return 0;
+    if (!s->bawn_home)
+        return no_home(err);
+    r = str_eq(o->from, "claude") ? plan_claude(s, o, ret, err) : plan_codex(s, o, ret, err);
+    return r < 0 ? r : check_rules(ret, err);
 }
 
 static void put_json(const struct import *im, bool dry, struct strbuf *out)
@@ -98,15 +169,14 @@ int config_import(struct setup *s, const struct options *o)
     _cleanup_strbuf_ struct strbuf out = {0};
     struct import im = {0};
     struct error err = {0};
-    const char *codex;
     if (o->n_rest != 1 || !o->from)
         return usage(o);
+    bool claude = str_eq(o->from, "claude");
+    if (claude ? o->codex_home != NULL : o->claude_settings.n > 0)
+        return cli_failure(EXIT_USAGE, "config import: %s does not belong to --from %s",
+                           claude ? "--codex-home" : "--claude-settings", o->from);
     s->options = o;
-    int r = find_homes(s, o, &codex, &err);
-    if (r == 0)
-        r = import_plan(&s->arena, codex, s->bawn_home, &im, &err);
-    if (r == -ENOENT && !err.hint[0])
-        error_hint(&err, "--codex-home says where Codex keeps its configuration");
+    int r = plan(s, o, &im, &err);
     if (r == 0 && o->explain)
         r = import_check(&im, o->force, &err);
     else if (r == 0) {

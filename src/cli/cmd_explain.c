@@ -1,5 +1,6 @@
 /*
- * bawn explain PATH…: may the command read it, may it write it, and which line says so.
+ * bawn explain PATH…: may the command read it, may it write it, and which line says so. (--net:
+ * cmd_explain_net.c.)
  *
  * The answer is permissions_check()'s over the plan's profile, which is what the sandbox is made
  * from: the entries, the places their symlinks lead to, what the survey of the disk adds. A path is
@@ -10,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "cli/cmd_explain_net.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/setup.h"
@@ -208,17 +210,22 @@ int cmd_explain(int argc, char **argv)
     if (!cli_parse(FOR_EXPLAIN, argc, argv, &s, &o, &status))
         return status;
     if (o.n_rest == 0) {
-        (void)error_set(&err, -EINVAL, "explain: no path given");
-        error_hint(&err, "bawn explain [options] PATH…; the whole plan: bawn sandbox --explain");
+        (void)error_set(&err, -EINVAL, "explain: no %s given", o.net ? "destination" : "path");
+        error_hint(&err, o.net ? "bawn explain [options] --net HOST:PORT…"
+                               : "bawn explain [options] PATH…; the whole plan: bawn sandbox "
+                                 "--explain");
         return cli_error(&err, EXIT_USAGE);
     }
     for (size_t i = 0; i < o.n_rest; i++)
         if (!*o.rest[i])
-            return cli_failure(EXIT_USAGE, "explain: a path is empty");
-    s.purpose = SETUP_PATHS;
+            return cli_failure(EXIT_USAGE, "explain: a %s is empty",
+                               o.net ? "destination" : "path");
+    s.purpose = o.net ? SETUP_NET : SETUP_PATHS;
     status = cli_load(&s, &o);
     if (status)
         return status;
+    if (o.net)
+        return explain_net(&s);
     print_warnings(s.config->warnings, s.config->n_warnings);
     if (setup_survey(&s, &err) < 0 || setup_plan(&s, &err) < 0)
         return cli_error(&err, EXIT_SETUP);

@@ -19,6 +19,7 @@ static const struct {
     {"config", "bawn-config"},
     {"configuration", "bawn-config"},
     {"requirements", "bawn-requirements"},
+    {"network", "bawn-network"},
     {"completion", "bawn"},
     {"help", "bawn"},
     {"untrust", "bawn-trust"},
@@ -67,7 +68,7 @@ int cmd_help(int argc, char **argv)
     if (!page) {
         const char *names[64];
         size_t n = 0;
-        for (const struct command *c = commands; c->name && n < ARRAY_LEN(names); c++)
+        for (const struct subcommand *c = commands; c->name && n < ARRAY_LEN(names); c++)
             names[n++] = c->name;
         const char *near = nearest_word(topic, names, n);
         (void)error_set(&err, -EINVAL, "help: no topic %s", show(topic));
@@ -82,7 +83,7 @@ int cmd_help(int argc, char **argv)
         return cli_failure(EXIT_BROKEN, "cannot run man");
     }
     print_note("the manual page %s is not installed; this is the short help", page);
-    const struct command *c = command_find(topic);
+    const struct subcommand *c = command_find(topic);
     if (c)
         options_help(c, &out);
     else

@@ -6,6 +6,10 @@
 #define BAWN_CLI_COMMANDS_H
 
 int cmd_sandbox(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_rules(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
+int cmd_bwrap(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_permissions(int argc, char **argv);
 int cmd_denials(int argc, char **argv);

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-const struct command commands[] = {
+const struct subcommand commands[] = {
     {FOR_SANDBOX, "sandbox", "run one command inside limits the kernel enforces",
      "[linux] [options] [--] CMD…",
      "Runs CMD confined. Without -s or -P: your configuration; without any,\n"
@@ -19,9 +19,31 @@ const struct command commands[] = {
      "bawn sandbox -s read-only -- grep -r TODO .\n"
      "bawn sandbox --explain",
      true, cmd_sandbox},
-    {FOR_EXPLAIN, "explain", "may a path be read or written, and which line says so",
-     "[options] PATH…", "Answers for the same options as bawn sandbox takes. Runs nothing.",
-     "bawn explain .git/config ~/.ssh /tmp/x", false, cmd_explain},
+    {FOR_RUN, "run", "rules, approval, sandbox, record: the front door for one command",
+     "[options] [--] CMD…",
+     "Judges CMD by your rules, asks where that is needed, runs it confined, and\n"
+     "records the decision.",
+     "bawn run -- npm test", true, cmd_run},
+    {FOR_RULES, "rules", "check, explain, list, test or remove command rules",
+     "check --rules FILE… [--] CMD…\nexplain [options] [--] CMD…\nlist\ntest [FILE…]\nremove "
+     "PREFIX…",
+     "Rules say which commands run without asking, are asked about, or never run.",
+     "bawn rules explain -- git push", false, cmd_rules},
+    {FOR_AUDIT, "audit", "what was decided: list, show or verify the record",
+     "list [--last N] [--since TIME] [--verdict WHAT] [--by WHOM]\nshow ID\nverify [--after HASH]",
+     "The record is in $BAWN_HOME/audit. ID may be the beginning of one.",
+     "bawn audit list --last 5\nbawn audit list --verdict refuse --since 2026-11-01", false,
+     cmd_audit},
+    {FOR_BWRAP, "bwrap", "bubblewrap's command line, carried out by bawn's own mounter",
+     "[bubblewrap options] [--] CMD…",
+     "A drop-in for bwrap(1); also under that name, from libexec/bawn/compat.",
+     "bawn bwrap --ro-bind / / --dev /dev --proc /proc --unshare-all true", false, cmd_bwrap},
+    {FOR_EXPLAIN, "explain", "may a path be read, a host be reached, and which line says so",
+     "[options] PATH…\n[options] --net HOST:PORT…",
+     "Answers for the same options as bawn sandbox takes. Runs nothing.",
+     "bawn explain .git/config ~/.ssh /tmp/x\n"
+     "bawn explain --net example.com:443",
+     false, cmd_explain},
     {FOR_PERMISSIONS, "permissions", "list permission profiles and presets, or show one",
      "list [options]\nshow [NAME] [options]",
      "Without NAME: the profile in force here. Presets are named preset:NAME.",
@@ -41,7 +63,8 @@ const struct command commands[] = {
      "set KEY VALUE\n"
      "set --unset KEY\n"
      "schema [requirements]\n"
-     "import --from codex [--codex-home DIR] [--dry-run] [--force]",
+     "import --from codex [--codex-home DIR] [--dry-run] [--force]\n"
+     "import --from claude [--claude-settings FILE…] [--dry-run] [--force]",
      "KEY is a dotted TOML key, VALUE is TOML, or else a string. bawn-config(5) lists\n"
      "the keys.",
      "bawn config show --origins\n"
@@ -72,12 +95,11 @@ void commands_help(struct strbuf *out)
                 "Usage: bawn COMMAND [options]\n"
                 "Runs commands on their own inside limits that the operating system enforces.\n"
                 "\n");
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct subcommand *c = commands; c->name; c++)
         strbuf_printf(out, "  %-12s %s\n", c->name, c->summary);
     strbuf_puts(out,
                 "\n"
                 "  bawn sandbox -- make test        run it where it can write only this project\n"
-                "  bawn sandbox --explain           what that means, in words\n"
                 "  bawn explain .git/config         what would be allowed, and why\n"
                 "\n"
                 "Exit status: the command's own; 125 no sandbox; 2 usage; 1 configuration.\n"
@@ -98,7 +120,7 @@ static int unknown_command(const char *word)
     struct error err = {0};
     const char *names[64];
     size_t n = 0;
-    for (const struct command *c = commands; c->name && n < ARRAY_LEN(names); c++)
+    for (const struct subcommand *c = commands; c->name && n < ARRAY_LEN(names); c++)
         names[n++] = c->name;
     const char *near = nearest_word(word, names, n);
     (void)error_set(&err, -EINVAL, "unknown %s %s", word[0] == '-' ? "option" : "command",
@@ -110,12 +132,21 @@ static int unknown_command(const char *word)
     return cli_error(&err, EXIT_USAGE);
 }
 
+/* Started by a link of that name (libexec/bawn/compat/bwrap)? */
+static bool is_bwrap(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+    return str_eq(slash ? slash + 1 : argv0, "bwrap");
+}
+
 int main(int argc, char **argv)
 {
     /* Started by bwrap as the sandbox's init: not a person's command line. */
     if (argc > 1 && str_eq(argv[1], STAGE_COMMAND))
         stage_main(argc, argv);
     hold_standard_fds();
+    if (argc > 0 && is_bwrap(argv[0]))
+        return cmd_bwrap(argc, argv);
     _cleanup_strbuf_ struct strbuf out = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {
@@ -132,6 +163,7 @@ int main(int argc, char **argv)
         strbuf_puts(&out, "bawn " BAWN_VERSION "\n");
         return print_out(&out);
     }
-    const struct command *c = command_find(word);
+    /* The name that other tools have for it. */
+    const struct subcommand *c = command_find(str_eq(word, "execpolicy") ? "rules" : word);
     return c ? c->run(argc - 1, argv + 1) : unknown_command(word);
 }

@@ -15,7 +15,10 @@
 
 static const char *const mode_words[] = {"read-only", "workspace-write", "danger-full-access",
                                          NULL};
-static const char *const from_words[] = {"codex", NULL};
+static const char *const from_words[] = {"codex", "claude", NULL};
+static const char *const escalate_words[] = {"permissions", "outside", NULL};
+static const char *const verdict_words[] = {"run", "refuse", NULL};
+static const char *const by_words[] = {"config", "user", "reviewer", "hook", NULL};
 static const char *const policy_words[] = {"untrusted", "on-request", "never", "granular", NULL};
 
 #define FIELD(f) offsetof(struct options, f)
@@ -41,26 +44,51 @@ const struct option options_table[] = {
      COMPLETES_NOTHING, NULL},
     {"origins", 0, OPTION_FLAG, FIELD(origins), true, NULL, "show: what each value was chosen over",
      FOR_CONFIG, COMPLETES_NOTHING, NULL},
+    {"escalate", 0, OPTION_WORD, FIELD(escalate), false, "WHAT", "permissions, outside",
+     FOR_RUN | FOR_RULES, COMPLETES_WORDS, escalate_words},
+    {"grant", 0, OPTION_WORDS, FIELD(grants), false, "KIND:WHAT",
+     "ask for read:PATH, write:PATH, socket:PATH, network", FOR_RUN, COMPLETES_NOTHING, NULL},
+    {"rules", 0, OPTION_WORDS, FIELD(rules), false, "FILE", "check: the rules (repeatable)",
+     FOR_RULES, COMPLETES_DIRS, NULL},
+    {"resolve-host-executables", 0, OPTION_FLAG, FIELD(resolve_host), true, NULL,
+     "check: /usr/bin/x is x too", FOR_RULES, COMPLETES_NOTHING, NULL},
+    {"pretty", 0, OPTION_FLAG, FIELD(pretty), true, NULL, "check: JSON in lines", FOR_RULES,
+     COMPLETES_NOTHING, NULL},
+    {"ask-via", 0, OPTION_WORD, FIELD(ask_via), false, "FD|SOCKET",
+     "put questions there as JSON, not to the terminal", FOR_RUN, COMPLETES_NOTHING, NULL},
+    {"ask-timeout", 0, OPTION_COUNT, FIELD(ask_timeout), false, "SECONDS",
+     "how long --ask-via may take to answer (300)", FOR_RUN, COMPLETES_NOTHING, NULL},
     {"cd", 'C', OPTION_WORD, FIELD(cd), false, "DIR", "work in DIR; it becomes the workspace",
      FOR_POLICY, COMPLETES_DIRS, NULL},
     {"add-dir", 0, OPTION_WORDS, FIELD(add_dirs), false, "DIR",
      "make DIR writable too (repeatable)", FOR_POLICY, COMPLETES_DIRS, NULL},
     {"strict-config", 0, OPTION_FLAG, FIELD(strict), true, NULL,
      "an unknown configuration key is an error", FOR_POLICY, COMPLETES_NOTHING, NULL},
+    {"net", 0, OPTION_FLAG, FIELD(net), true, NULL, "may each HOST:PORT be reached, not PATH",
+     FOR_EXPLAIN, COMPLETES_NOTHING, NULL},
     {"explain", 0, OPTION_FLAG, FIELD(explain), true, NULL,
-     "print what would be set up and run nothing", FOR_SANDBOX, COMPLETES_NOTHING, NULL},
-    {"dry-run", 0, OPTION_FLAG, FIELD(explain), true, NULL, NULL, FOR_SANDBOX | FOR_CONFIG,
-     COMPLETES_NOTHING, NULL},
+     "print what would be set up and run nothing", FOR_SANDBOX | FOR_RUN, COMPLETES_NOTHING, NULL},
+    {"dry-run", 0, OPTION_FLAG, FIELD(explain), true, NULL, NULL,
+     FOR_SANDBOX | FOR_RUN | FOR_CONFIG, COMPLETES_NOTHING, NULL},
     {"json", 0, OPTION_FLAG, FIELD(json), true, NULL, "print JSON, messages too",
      FOR_ALL & ~(FOR_COMPLETION | FOR_HELP), COMPLETES_NOTHING, NULL},
-    {"last", 'n', OPTION_COUNT, FIELD(last), false, "N", "only the last N refusals", FOR_DENIALS,
-     COMPLETES_NOTHING, NULL},
+    {"last", 'n', OPTION_COUNT, FIELD(last), false, "N", "only the last N",
+     FOR_DENIALS | FOR_AUDIT, COMPLETES_NOTHING, NULL},
+    {"since", 0, OPTION_WORD, FIELD(since), false, "TIME",
+     "list: from YYYY-MM-DD[THH:MM[:SS]] on, UTC", FOR_AUDIT, COMPLETES_NOTHING, NULL},
+    {"verdict", 0, OPTION_WORD, FIELD(verdict), false, "WHAT", "list: run, refuse", FOR_AUDIT,
+     COMPLETES_WORDS, verdict_words},
+    {"by", 0, OPTION_WORD, FIELD(by), false, "WHOM", "list: config, user, reviewer, hook",
+     FOR_AUDIT, COMPLETES_WORDS, by_words},
+    {"after", 0, OPTION_WORD, FIELD(after), false, "HASH",
+     "verify: a record with this hash must be there", FOR_AUDIT, COMPLETES_NOTHING, NULL},
     {"log-denials", 0, OPTION_FLAG, FIELD(log_denials), true, NULL,
-     "report afterwards what was refused, and why", FOR_SANDBOX, COMPLETES_NOTHING, NULL},
+     "report afterwards what was refused, and why", FOR_SANDBOX | FOR_RUN, COMPLETES_NOTHING, NULL},
     {"status-fd", 0, OPTION_FD, FIELD(status_fd), false, "N",
-     "write events as JSON lines to descriptor N", FOR_SANDBOX, COMPLETES_NOTHING, NULL},
+     "write events as JSON lines to descriptor N", FOR_SANDBOX | FOR_RUN, COMPLETES_NOTHING, NULL},
     {"pass-fd", 0, OPTION_FDS, FIELD(pass_fds), false, "N",
-     "pass descriptor N to the command (repeatable)", FOR_SANDBOX, COMPLETES_NOTHING, NULL},
+     "pass descriptor N to the command (repeatable)", FOR_SANDBOX | FOR_RUN, COMPLETES_NOTHING,
+     NULL},
     {"full-auto", 0, OPTION_FLAG, FIELD(full_auto), true, NULL,
      "deprecated: -s workspace-write -a on-request", FOR_POLICY, COMPLETES_NOTHING, NULL},
     {"yolo", 0, OPTION_FLAG, FIELD(yolo), true, NULL, "no sandbox and no questions at all",
@@ -68,13 +96,16 @@ const struct option options_table[] = {
     {"dangerously-bypass-approvals-and-sandbox", 0, OPTION_FLAG, FIELD(yolo), true, NULL, NULL,
      FOR_POLICY, COMPLETES_NOTHING, NULL},
     {"verbose", 'v', OPTION_FLAG, FIELD(verbose), true, NULL,
-     "say more: limits in force, what was set", FOR_SANDBOX | FOR_CONFIG, COMPLETES_NOTHING, NULL},
+     "say more: limits in force, what was set", FOR_SANDBOX | FOR_RUN | FOR_CONFIG,
+     COMPLETES_NOTHING, NULL},
     {"unset", 0, OPTION_FLAG, FIELD(unset), true, NULL, "config set: remove KEY", FOR_CONFIG,
      COMPLETES_NOTHING, NULL},
-    {"from", 0, OPTION_WORD, FIELD(from), false, "PROGRAM", "codex", FOR_CONFIG, COMPLETES_WORDS,
-     from_words},
+    {"from", 0, OPTION_WORD, FIELD(from), false, "PROGRAM", "import: codex, claude", FOR_CONFIG,
+     COMPLETES_WORDS, from_words},
     {"codex-home", 0, OPTION_WORD, FIELD(codex_home), false, "DIR",
      "import: $CODEX_HOME or ~/.codex otherwise", FOR_CONFIG, COMPLETES_DIRS, NULL},
+    {"claude-settings", 0, OPTION_WORDS, FIELD(claude_settings), false, "FILE",
+     "import: this one, not those of ~/.claude", FOR_CONFIG, COMPLETES_NOTHING, NULL},
     {"force", 0, OPTION_FLAG, FIELD(force), true, NULL, "import: replace files, keep them as .bak",
      FOR_CONFIG, COMPLETES_NOTHING, NULL},
     {"quiet", 'q', OPTION_FLAG, FIELD(quiet), true, NULL, "no warnings", FOR_POLICY,
@@ -91,17 +122,17 @@ const struct option options_table[] = {
     {0},
 };
 
-const struct command *command_find(const char *name)
+const struct subcommand *command_find(const char *name)
 {
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct subcommand *c = commands; c->name; c++)
         if (str_eq(c->name, name))
             return c;
     return NULL;
 }
 
-const struct command *command_of(unsigned bit)
+const struct subcommand *command_of(unsigned bit)
 {
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct subcommand *c = commands; c->name; c++)
         if (c->bit == bit)
             return c;
     return NULL;
@@ -109,7 +140,7 @@ const struct command *command_of(unsigned bit)
 
 /* ---- finding the row ---- */
 
-static const struct option *find_long(const struct command *c, const char *name, size_t n)
+static const struct option *find_long(const struct subcommand *c, const char *name, size_t n)
 {
     for (const struct option *o = options_table; o->name; o++)
         if ((o->commands & c->bit) && strlen(o->name) == n && memcmp(o->name, name, n) == 0)
@@ -117,7 +148,7 @@ static const struct option *find_long(const struct command *c, const char *name,
     return NULL;
 }
 
-static const struct option *find_letter(const struct command *c, char letter)
+static const struct option *find_letter(const struct subcommand *c, char letter)
 {
     for (const struct option *o = options_table; o->name; o++)
         if ((o->commands & c->bit) && o->letter && o->letter == letter)
@@ -126,17 +157,17 @@ static const struct option *find_letter(const struct command *c, char letter)
 }
 
 /* The option of another command, for "belongs to". */
-static const struct command *owner_of(const char *name, size_t n)
+static const struct subcommand *owner_of(const char *name, size_t n)
 {
     for (const struct option *o = options_table; o->name; o++)
         if (strlen(o->name) == n && memcmp(o->name, name, n) == 0)
-            for (const struct command *c = commands; c->name; c++)
+            for (const struct subcommand *c = commands; c->name; c++)
                 if (o->commands & c->bit)
                     return c;
     return NULL;
 }
 
-static int unknown(const struct command *c, const char *word, struct error *err)
+static int unknown(const struct subcommand *c, const char *word, struct error *err)
 {
     size_t n = strcspn(word, "=");
     int r = error_set(err, -EINVAL, "%s: unknown option %s", c->name, show_n(word, n));
@@ -152,7 +183,7 @@ static int unknown(const struct command *c, const char *word, struct error *err)
         if (o->commands & c->bit)
             candidates[count++] = o->name;
     const char *near = nearest_word(name, candidates, count);
-    const struct command *owner = owner_of(word + 2, n - 2);
+    const struct subcommand *owner = owner_of(word + 2, n - 2);
     if (near)
         error_hint(err, "did you mean --%s?", near);
     else if (owner)
@@ -320,7 +351,7 @@ static int store(struct options *o, const struct option *opt, const char *shown,
 /* ---- the words in order ---- */
 
 /* Handles the option at argv[*i] and its value; advances *i past what it used. */
-static int one_option(const struct command *c, int argc, char **argv, int *i, struct options *o,
+static int one_option(const struct subcommand *c, int argc, char **argv, int *i, struct options *o,
                       struct error *err)
 {
     const char *word = argv[*i], *value = NULL;
@@ -361,7 +392,7 @@ static int one_option(const struct command *c, int argc, char **argv, int *i, st
     return store(o, opt, shown, value, err);
 }
 
-static int check_together(const struct command *c, struct options *o, struct error *err)
+static int check_together(const struct subcommand *c, struct options *o, struct error *err)
 {
     if (!o->yolo && !o->full_auto)
         return 0;
@@ -380,7 +411,7 @@ static int check_together(const struct command *c, struct options *o, struct err
     return 0;
 }
 
-int options_parse(const struct command *command, int argc, char **argv, struct arena *a,
+int options_parse(const struct subcommand *command, int argc, char **argv, struct arena *a,
                   struct options *ret, struct error *err)
 {
     struct options o = {.arena = a, .status_fd = -1};
@@ -454,7 +485,7 @@ static void indented(const char *text, const char *indent, struct strbuf *out)
     }
 }
 
-void options_help(const struct command *command, struct strbuf *out)
+void options_help(const struct subcommand *command, struct strbuf *out)
 {
     const char *usage = command->usage;
     for (bool first = true; usage && (first || *usage); first = false) {

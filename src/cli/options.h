@@ -18,7 +18,7 @@
 
 /* ---- commands ---- */
 
-struct command {
+struct subcommand {
     unsigned bit; /* in struct option.commands */
     const char *name;
     const char *summary;               /* one line of `bawn --help` */
@@ -41,14 +41,19 @@ enum {
     FOR_TRUST = 1u << 8,
     FOR_STATUS = 1u << 9,
     FOR_UNTRUST = 1u << 10,
+    FOR_RUN = 1u << 11,
+    FOR_RULES = 1u << 12,
+    FOR_AUDIT = 1u << 13,
+    FOR_BWRAP = 1u << 14, /* reads its own command line: takes no option of the table */
     /* takes what decides a profile */
-    FOR_POLICY = FOR_SANDBOX | FOR_EXPLAIN | FOR_PERMISSIONS | FOR_CONFIG | FOR_STATUS,
-    FOR_ALL = 0x7fff,
+    FOR_POLICY =
+        FOR_SANDBOX | FOR_EXPLAIN | FOR_PERMISSIONS | FOR_CONFIG | FOR_STATUS | FOR_RUN | FOR_RULES,
+    FOR_ALL = 0x3fff,
 };
 
-extern const struct command commands[];               /* ended by a row without a name */
-const struct command *command_find(const char *name); /* NULL when there is none */
-const struct command *command_of(unsigned bit);
+extern const struct subcommand commands[];               /* ended by a row without a name */
+const struct subcommand *command_find(const char *name); /* NULL when there is none */
+const struct subcommand *command_of(unsigned bit);
 
 /* ---- options ---- */
 
@@ -61,10 +66,18 @@ struct word_list {
 struct options {
     struct arena *arena; /* for the lists */
     bool help, explain, json, strict, log_denials, quiet, verbose, full_auto, yolo, search;
+    bool net;   /* explain: destinations, not paths */
     bool unset; /* config set */
-    bool force; /* config import, as the next two; --dry-run is `explain` */
+    bool force; /* config import, as the next three; --dry-run is `explain` */
     const char *from, *codex_home;
+    struct word_list claude_settings;
     bool effective, origins;
+    const char *escalate;    /* "permissions" or "outside" */
+    struct word_list grants; /* run: KIND:WHAT */
+    const char *ask_via;
+    struct word_list rules; /* rules check: files */
+    bool resolve_host, pretty;
+    unsigned long ask_timeout;  /* seconds; 0 when not given */
     enum sandbox_mode mode;     /* MODE_UNSET when not given */
     const char *permissions;    /* -P */
     const char *policy;         /* -a */
@@ -77,6 +90,8 @@ struct options {
     size_t n_pass_fds;
     bool recursive, forget, list; /* trust, untrust */
     unsigned long last;           /* --last; 0 when not given */
+    const char *since, *verdict, *by; /* audit list */
+    const char *after;            /* audit verify */
     char **rest;                  /* words behind the options, NULL-terminated */
     size_t n_rest;
 };
@@ -112,12 +127,12 @@ extern const struct option options_table[]; /* ended by a row without a name */
 
 /* Parses argv[1…] of COMMAND. -EINVAL with a message (and a hint) for a mistake. Touches no file;
  * only a descriptor given by number is looked at. */
-int options_parse(const struct command *command, int argc, char **argv, struct arena *a,
+int options_parse(const struct subcommand *command, int argc, char **argv, struct arena *a,
                   struct options *ret, struct error *err);
 
 /* `bawn --help`: all commands. */
 void commands_help(struct strbuf *out);
 /* COMMAND's --help. */
-void options_help(const struct command *command, struct strbuf *out);
+void options_help(const struct subcommand *command, struct strbuf *out);
 
 #endif

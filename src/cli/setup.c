@@ -354,6 +354,7 @@ struct perm_context setup_context(const struct setup *s)
         .n_add_dirs = s->options->add_dirs.n,
         .own = s->own,
         .n_own = s->n_own,
+        .filter = s->purpose == SETUP_NET,
     };
 }
 
@@ -625,7 +626,7 @@ static bool asks_for_json(int argc, char **argv)
 bool cli_parse(unsigned command, int argc, char **argv, struct setup *s, struct options *ret,
                int *ret_status)
 {
-    const struct command *c = command_of(command);
+    const struct subcommand *c = command_of(command);
     struct error err = {0};
     if (options_parse(c, argc, argv, &s->arena, ret, &err) < 0) {
         print_json(asks_for_json(argc, argv));

@@ -18,6 +18,7 @@ enum setup_purpose {
     SETUP_RUN,   /* a command runs: the state directory is made when it may be needed */
     SETUP_PLAN,  /* the plan is shown */
     SETUP_PATHS, /* only the answer about paths: no backend is looked for, nothing is made */
+    SETUP_NET,   /* only the answer about destinations: a network to be filtered is no error */
 };
 
 struct setup {

@@ -261,6 +261,47 @@ static int read_sockets(struct config *c, const char *home, struct error *err)
     return 0;
 }
 
+static const char *truth(bool v)
+{
+    return v ? "true" : "false";
+}
+
+static bool says(const struct toml_value *table, const char *name)
+{
+    const struct toml_value *v = table ? toml_get(table, bytes_of(name)) : NULL;
+    return v && v->boolean;
+}
+
+/* Is NAME asked, not refused? Of the newer spelling what says true, of the older one what it does
+ * not reject. Where both stand, a layer each, what neither refuses; where none does, nothing. */
+static bool is_asked(const struct config *c, const char *name)
+{
+    const struct toml_value *granular = find(c, "approval_policy.granular");
+    const struct toml_value *reject = find(c, "approval_policy.reject");
+    return (granular || reject) && (!granular || says(granular, name)) && !says(reject, name);
+}
+
+static int read_granular(struct config *c)
+{
+    struct config_granular *g = &c->granular;
+    const struct toml_value *older = find(c, "approval_policy.reject");
+    g->sandbox_approval = is_asked(c, "sandbox_approval");
+    g->rules = is_asked(c, "rules");
+    g->mcp_elicitations = is_asked(c, "mcp_elicitations");
+    g->request_permissions = is_asked(c, "request_permissions");
+    g->skill_approval = is_asked(c, "skill_approval");
+    if (!older)
+        return 0;
+    struct origin origin = config_origin(older, older->span);
+    return config_warn(
+        c,
+        "%s: approval_policy.reject: the older spelling; now it is granular = { "
+        "sandbox_approval = %s, rules = %s, mcp_elicitations = %s, request_permissions = %s, "
+        "skill_approval = %s }",
+        config_place(c->arena, &origin), truth(g->sandbox_approval), truth(g->rules),
+        truth(g->mcp_elicitations), truth(g->request_permissions), truth(g->skill_approval));
+}
+
 static int read_approval(struct config *c)
 {
     const struct toml_value *v = find(c, "approval_policy");
@@ -270,11 +311,49 @@ static int read_approval(struct config *c)
         c->approval_policy = "untrusted";
         c->approval_policy_origin = c->trust_entry->origin;
     }
+    if (str_eq(c->approval_policy, "granular"))
+        return read_granular(c);
     if (!str_eq(c->approval_policy, "on-failure"))
         return 0;
     c->approval_policy = "on-request";
     return config_warn(c, "%s: approval_policy: \"on-failure\" is read as \"on-request\"",
                        config_place(c->arena, &c->approval_policy_origin));
+}
+
+static int read_command(struct config *c, const struct toml_value *v, struct config_command *ret)
+{
+    ret->words = arena_zalloc(c->arena, v->array.n, sizeof(*ret->words));
+    if (!ret->words)
+        return -ENOMEM;
+    for (ret->n = 0; ret->n < v->array.n; ret->n++)
+        ret->words[ret->n] = v->array.items[ret->n]->string.p;
+    return 0;
+}
+
+static int read_commands(struct config *c)
+{
+    const struct {
+        const char *name;
+        struct config_command_list *to;
+    } lists[] = {
+        {"commands.known_safe", &c->commands.known_safe},
+        {"commands.not_safe", &c->commands.not_safe},
+        {"commands.dangerous", &c->commands.dangerous},
+        {"commands.not_dangerous", &c->commands.not_dangerous},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const struct toml_value *v = find(c, lists[i].name);
+        struct config_command_list *to = lists[i].to;
+        if (!v || v->array.n == 0)
+            continue;
+        to->v = arena_zalloc(c->arena, v->array.n, sizeof(*to->v));
+        if (!to->v)
+            return -ENOMEM;
+        for (; to->n < v->array.n; to->n++)
+            if (read_command(c, v->array.items[to->n], &to->v[to->n]) < 0)
+                return -ENOMEM;
+    }
+    return 0;
 }
 
 static void read_limits(struct config *c)
@@ -353,6 +432,8 @@ static int read_typed(struct config *c, const char *home, struct error *err)
 {
     read_scalars(c);
     int r = read_lists(c);
+    if (r == 0)
+        r = read_commands(c);
     if (r == 0)
         r = read_approval(c);
     if (r < 0)

@@ -26,6 +26,27 @@ struct string_list {
     struct origin origin;
 };
 
+/* How commands begin: a program's name and words behind it. */
+struct config_command {
+    const char **words;
+    size_t n; /* at least one */
+};
+struct config_command_list {
+    struct config_command *v;
+    size_t n;
+};
+
+/* What the built-in tables of commands are extended and shortened by. */
+struct config_commands {
+    struct config_command_list known_safe, not_safe, dangerous, not_dangerous;
+};
+
+/* What the policy "granular" asks about; the rest of it is refused. All false for other policies.
+ */
+struct config_granular {
+    bool sandbox_approval, rules, mcp_elicitations, request_permissions, skill_approval;
+};
+
 struct config_limits { /* 0 = unset */
     uint64_t cpu_seconds, memory_bytes, processes, open_files, file_size_bytes;
     double wall_seconds;
@@ -94,6 +115,8 @@ struct config {
     size_t n_env_narrow;
     const char *approval_policy; /* a word; "granular" when it is a table */
     struct origin approval_policy_origin;
+    struct config_granular granular;
+    struct config_commands commands;
     const char *approvals_reviewer, *web_search; /* web_search: NULL when nobody chose */
     struct origin approvals_reviewer_origin, web_search_origin;
     enum sandbox_mode default_mode; /* when nobody chose: by version control */
@@ -178,6 +201,8 @@ bool config_is_above_projects(const struct origin *origin);
 bool config_is_default(const struct origin *origin); /* nobody chose it */
 /* The right side of -c: TOML, else the raw string. NULL without memory. */
 struct toml_value *config_parse_override(struct arena *a, struct bytes text);
+/* May what the project brings in DIR (at its root or below) be read? */
+bool config_trusts(const struct config *config, const char *dir);
 /* One more table of entries that nobody reopens. 0 or -ENOMEM. */
 int config_add_floor(struct config *config, const struct toml_value *table, bool required);
 /* Would TEXT be good as the user's FILE? What `config set` asks before it writes. */

@@ -31,6 +31,9 @@ struct edit_request {
     const struct bytes *parts;
     size_t n_parts;
     struct bytes value; /* .p == NULL: remove */
+    /* Another change than of a key of TOML: TEXT, changed, is appended to OUT. Then parts and value
+     * are not looked at. It may be called several times. NULL: the key. */
+    int (*edit)(void *data, struct bytes text, struct strbuf *out, struct error *err);
     /* Is the new text good? Called before anything is written; NULL = no more checks. */
     int (*check)(void *data, struct bytes text, struct error *err);
     void *data;

@@ -1,5 +1,5 @@
 /*
- * One key of a TOML file changed, the file half. See edit.h; the text half is edit.c.
+ * A person's file changed, the file half. See edit.h; the text half is edit.c, or the caller's.
  *
  * What makes it safe is the order:
  *
@@ -152,7 +152,8 @@ static int compose(struct target *t, bool *ret_changed)
         return r;
     struct bytes text = {strbuf_text(&t->text), t->text.n};
     strbuf_clear(&t->result);
-    r = edit_set(text, q->file, q->parts, q->n_parts, q->value, &t->result, t->err);
+    r = q->edit ? q->edit(q->data, text, &t->result, t->err)
+                : edit_set(text, q->file, q->parts, q->n_parts, q->value, &t->result, t->err);
     if (r < 0)
         return r;
     struct bytes result = {strbuf_text(&t->result), t->result.n};

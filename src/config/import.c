@@ -601,6 +601,13 @@ static int check_result(struct walk *w, struct bytes text, bool profile)
                  : 0;
 }
 
+int import_check_text(struct import *im, const char *file, struct bytes text, bool profile,
+                      struct error *err)
+{
+    struct walk w = {.im = im, .file = file, .text = text, .err = err};
+    return check_result(&w, text, profile);
+}
+
 int import_text(struct import *im, const char *file, struct bytes text, bool profile,
                 struct bytes *ret, struct error *err)
 {

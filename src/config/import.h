@@ -1,7 +1,7 @@
 /*
  * Bringing over what a person has configured for Codex: config.toml, its profiles, its rules, its
- * trust. import_plan() reads and decides and writes nothing; import_write() carries it out, all of
- * it or nothing.
+ * trust; and what a person permits Claude Code (import_claude.c). import_plan() reads and decides
+ * and writes nothing; import_write() carries it out, all of it or nothing.
  *
  * What is known and valid here is copied as it stands, comments and order kept. What is not is
  * commented out in its place, with the reason, and noted with file and line.
@@ -46,6 +46,18 @@ struct import {
 int import_plan(struct arena *a, const char *codex_home, const char *bawn_home, struct import *ret,
                 struct error *err);
 
+/* The same from settings of Claude Code: permissions become rules/imported-claude.rules, and the
+ * configuration profile claude.config.toml with a permission profile "claude". FILES (absolute)
+ * that are missing are an error only when NAMED. HOME: what "~" is there, or NULL. */
+struct import_claude {
+    const char *const *files;
+    size_t n;
+    bool named;
+    const char *home;
+};
+int import_claude_plan(struct arena *a, const struct import_claude *from, const char *bawn_home,
+                       struct import *ret, struct error *err);
+
 /* Would import_write() find its places free? Makes nothing. */
 int import_check(const struct import *import, bool force, struct error *err);
 
@@ -61,5 +73,13 @@ int import_write(const struct import *import, bool force, struct error *err);
 int import_text(struct import *im, const char *file, struct bytes text, bool profile,
                 struct bytes *ret, struct error *err);
 int import_note(struct import *im, const struct import_note *note);
+/* Is TEXT right as the layer that FILE is to be? */
+int import_check_text(struct import *im, const char *file, struct bytes text, bool profile,
+                      struct error *err);
+/* TEXT is to be NAME below bawn's home. im->files has room for it. */
+int import_add_file(struct import *im, const char *from, const char *name, struct bytes text,
+                    struct error *err);
+/* FILE as a whole. -ENOENT: there is none. */
+int import_read(struct import *im, const char *file, struct bytes *ret, struct error *err);
 
 #endif

@@ -72,7 +72,7 @@ static int list_names(struct import *im, const char *dir, const char *suffix,
 }
 
 /* -ENOENT: there is none. Anything else that is wrong with it is an error. */
-static int read_text(struct import *im, const char *file, struct bytes *ret, struct error *err)
+int import_read(struct import *im, const char *file, struct bytes *ret, struct error *err)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
     struct error local = {0};
@@ -99,7 +99,7 @@ static int note_file(struct import *im, const char *file, const char *why, struc
 }
 
 /* NAME is below both homes. */
-static int add_file(struct import *im, const char *from, const char *name, struct bytes text,
+int import_add_file(struct import *im, const char *from, const char *name, struct bytes text,
                     struct error *err)
 {
     struct import_file *f = &im->files[im->n_files];
@@ -110,7 +110,7 @@ static int add_file(struct import *im, const char *from, const char *name, struc
         return no_memory(err);
     *f = (struct import_file){.from = from, .to = to, .text = text};
     f->there = lstat(to, &st) == 0;
-    f->same = f->there && read_text(im, to, &old, NULL) == 0 && bytes_eq(old, text);
+    f->same = f->there && import_read(im, to, &old, NULL) == 0 && bytes_eq(old, text);
     im->n_files++;
     return 0;
 }
@@ -135,16 +135,17 @@ static int add_rules(struct import *im, const char *name, struct error *err)
     struct bytes text;
     const char *below = arena_printf(im->arena, "rules/%s.rules", name);
     const char *from = below ? path_join(im->arena, im->codex_home, below) : NULL;
-    if (!from)
+    const char *to = arena_printf(im->arena, "rules/codex-%s.rules", name);
+    if (!from || !to)
         return no_memory(err);
-    int r = read_text(im, from, &text, &local);
+    int r = import_read(im, from, &text, &local);
     if (r == -ENOMEM)
         return no_memory(err);
     if (r < 0)
         return note_file(im, from, local.message[0] ? local.message : "it cannot be read", err);
     if (!is_text(text))
         return note_file(im, from, "it is not text in UTF-8", err);
-    return add_file(im, from, below, text, err);
+    return import_add_file(im, from, to, text, err);
 }
 
 /* ---- configuration, profiles, trust ---- */
@@ -155,10 +156,10 @@ static int add_config(struct import *im, const char *name, bool profile, struct 
     const char *from = path_join(im->arena, im->codex_home, name);
     if (!from)
         return no_memory(err);
-    int r = read_text(im, from, &text, err);
+    int r = import_read(im, from, &text, err);
     if (r == 0)
         r = import_text(im, from, text, profile, &result, err);
-    return r < 0 ? r : add_file(im, from, name, result, err);
+    return r < 0 ? r : import_add_file(im, from, name, result, err);
 }
 
 static int add_trust(struct import *im, struct error *err)
@@ -176,7 +177,7 @@ static int add_trust(struct import *im, struct error *err)
     char *copy = strbuf_failed(&out) ? NULL : arena_strndup(im->arena, strbuf_text(&out), out.n);
     if (!copy || !from)
         return no_memory(err);
-    return add_file(im, from, "trust.toml", (struct bytes){copy, out.n}, err);
+    return import_add_file(im, from, "trust.toml", (struct bytes){copy, out.n}, err);
 }
 
 /* What of the rest of the folder somebody may miss. */

@@ -26,6 +26,7 @@ const char *key_type_word(enum key_type type)
         [KEY_WORDS] = "an array of strings",
         [KEY_BOOLEAN_TABLE] = "a table of booleans",
         [KEY_TABLES] = "an array of tables",
+        [KEY_COMMANDS] = "an array of arrays of strings",
         [KEY_ANY] = "any value",
     };
     return words[type];
@@ -279,6 +280,28 @@ static int check_is_table(const struct config_key *key, const struct toml_value 
                : error_set(err, -EINVAL, "expected a table, found %s", toml_type_name(v->type));
 }
 
+/* How a command begins: its program's base name, and words behind it. */
+static int check_command(const struct config_key *key, const struct toml_value *v,
+                         struct error *err)
+{
+    (void)key;
+    if (v->type != TOML_ARRAY)
+        return error_set(
+            err, -EINVAL, "expected an array of words such as [\"git\", \"push\"], found %s %s",
+            strchr("aeiou", toml_type_name(v->type)[0]) ? "an" : "a", toml_type_name(v->type));
+    for (size_t i = 0; i < v->array.n; i++) {
+        int r = check_string(v->array.items[i], err);
+        if (r < 0)
+            return r;
+    }
+    if (v->array.n == 0 || v->array.items[0]->string.n == 0)
+        return error_set(err, -EINVAL, "a command begins with the name of a program");
+    if (strchr(v->array.items[0]->string.p, '/'))
+        return error_set(err, -EINVAL, "\"%s\": a program is named without its directory",
+                         show(v->array.items[0]->string.p));
+    return 0;
+}
+
 static int check_items(const struct config_key *key, const struct toml_value *v,
                        int (*check)(const struct config_key *, const struct toml_value *,
                                     struct error *),
@@ -404,6 +427,8 @@ int key_check(const struct config_key *key, const struct toml_value *v,
         return check_boolean_table(key, v, ret_at, err);
     case KEY_TABLES:
         return check_items(key, v, check_is_table, ret_at, err);
+    case KEY_COMMANDS:
+        return check_items(key, v, check_command, ret_at, err);
     case KEY_ANY:
         return 0;
     }

@@ -27,6 +27,7 @@ enum key_type {
     KEY_WORDS,            /* array whose every item is one of `words` */
     KEY_BOOLEAN_TABLE,    /* table whose every value is a boolean */
     KEY_TABLES,           /* array of tables */
+    KEY_COMMANDS,         /* array of commands, each an array of words: program, arguments */
     KEY_ANY,              /* somebody else's business: kept as it is */
 };
 

@@ -18,6 +18,15 @@
         key, kind, "", .flags = KEY_UNREAD, .text = what                                           \
     }
 
+/* The older spelling: what is not asked but refused. */
+#define REJECT(what, unread)                                                                       \
+    {                                                                                              \
+        "approval_policy.reject." what, KEY_BOOLEAN, "",                                           \
+            .flags = unread,                                                                       \
+            .text = "The older spelling of approval_policy.granular." what                         \
+                    ", negated: true refuses; false or unsaid asks."                               \
+    }
+
 /* clang-format off */
 static const struct config_key keys[] = {
     {"sandbox_mode", KEY_WORD, "", WORDS("read-only", "workspace-write", "danger-full-access"), .project = PROJECT_EARLIER, .text =
@@ -77,18 +86,34 @@ static const struct config_key keys[] = {
     {"approval_policy", KEY_WORD_OR_TABLE, "\"on-request\"",
      WORDS("untrusted", "on-failure", "on-request", "never"), .project = PROJECT_EARLIER, .text =
      "When somebody is asked; a table { granular = { … } } says it by kind."},
-    {"approval_policy.granular.sandbox_approval", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask before running outside the sandbox."},
-    {"approval_policy.granular.rules", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask where a rule says prompt."},
-    {"approval_policy.granular.mcp_elicitations", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask for elicitations of MCP servers."},
+    {"approval_policy.granular.sandbox_approval", KEY_BOOLEAN, "", .text =
+     "Ask before a command runs outside the sandbox or with more permissions, and about dangerous ones; false or unsaid: they are refused."},
+    {"approval_policy.granular.rules", KEY_BOOLEAN, "", .text =
+     "Ask where a rule says prompt; false or unsaid: it is refused."},
     {"approval_policy.granular.request_permissions", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask when more permissions are requested."},
+     "Ask when an agent requests more permissions for later; false or unsaid: they are refused."},
+    {"approval_policy.granular.mcp_elicitations", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
+     "Ask for elicitations of MCP servers; false or unsaid: they are refused."},
     {"approval_policy.granular.skill_approval", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
-     "Ask before a skill runs."},
-    {"approval_policy.reject", KEY_TABLE, "", .flags = KEY_UNREAD, .text =
-     "The older spelling of granular, negated."},
+     "Ask before a skill runs; false or unsaid: it is refused."},
+    REJECT("sandbox_approval", 0),
+    REJECT("rules", 0),
+    REJECT("request_permissions", KEY_UNREAD),
+    REJECT("mcp_elicitations", KEY_UNREAD),
+    REJECT("skill_approval", KEY_UNREAD),
+    {"commands.known_safe", KEY_COMMANDS, "[]", .text =
+     "Commands that may run without a question, inside the sandbox, besides those that are known to only look: "
+     "[[\"terraform\", \"plan\"]]. Each is a program's name and the words it begins with, compared one by one; whatever "
+     "follows is included."},
+    {"commands.not_safe", KEY_COMMANDS, "[]", .project = PROJECT_ADD, .text =
+     "Commands that are not known to be safe, whatever commands.known_safe and the built-in table say. "
+     "Options between the words are passed over."},
+    {"commands.dangerous", KEY_COMMANDS, "[]", .project = PROJECT_ADD, .text =
+     "Commands to ask about where no rule allows them, besides those that are known to destroy: "
+     "[[\"terraform\", \"destroy\"]]. Options between the words are passed over."},
+    {"commands.not_dangerous", KEY_COMMANDS, "[]", .text =
+     "Commands that are not dangerous although the built-in table says so: [[\"rm\", \"-rf\", \"build\"]]. "
+     "Compared word by word; commands.dangerous wins over it."},
     {"approvals_reviewer", KEY_WORD, "\"user\"", WORDS("user", "auto_review", "guardian_subagent"), .flags = KEY_UNREAD, .text = "Who answers an approval."},
     {"auto_review", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "The automatic reviewer."},
     {"allow_login_shell", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .project = PROJECT_FALSE, .text = "Shells may be login shells."},

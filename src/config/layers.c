@@ -774,7 +774,7 @@ static int unread_project_file(struct loader *l, const char *file, const char *d
 }
 
 /* Trust in the folder alone says nothing of those between it and the project's root. */
-static bool trust_covers(const struct config *c, const char *dir)
+bool config_trusts(const struct config *c, const char *dir)
 {
     const struct trust_entry *e = c->trust_entry;
     const char *main_repository = c->project.main_repository;
@@ -807,7 +807,7 @@ static int load_projects(struct loader *l)
             if (n_files++ == MAX_PROJECT_FILES)
                 return config_warn(l->config, "%s and those below it are not read: more than %u",
                                    show(file), MAX_PROJECT_FILES);
-            r = trust_covers(l->config, above) ? load_project_file(l, file, dir)
+            r = config_trusts(l->config, above) ? load_project_file(l, file, dir)
                                                : unread_project_file(l, file, dir);
         }
         if (!q->cwd[n])

@@ -19,9 +19,10 @@
 #include <errno.h>
 
 /* Patterns of the kinds of text, under $defs. */
-#define TEXT "^[^\\u0000]*$"
-#define SIZE "^[0-9]+ ?(B|K|M|G|T|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?$"
-#define NAME "^(?!~)(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+(/(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+)*/?$"
+#define TEXT    "^[^\\u0000]*$"
+#define PROGRAM "^[^/\\u0000]+$"
+#define SIZE    "^[0-9]+ ?(B|K|M|G|T|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?$"
+#define NAME    "^(?!~)(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+(/(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+)*/?$"
 
 struct schema {
     struct arena arena;
@@ -139,6 +140,23 @@ static void put_bounds(struct json *j, const struct config_key *key)
         json_kv_int(j, "maximum", key->most);
 }
 
+/* A program's name and words behind it. */
+static void put_command(struct json *j)
+{
+    json_kv_string(j, "type", "array");
+    json_kv_int(j, "minItems", 1);
+    json_key(j, "prefixItems");
+    json_array(j);
+    json_object(j);
+    put_ref(j, "#/$defs/program");
+    json_end_object(j);
+    json_end_array(j);
+    json_key(j, "items");
+    json_object(j);
+    put_ref(j, "#/$defs/text");
+    json_end_object(j);
+}
+
 static void put_items(struct json *j, const struct config_key *key)
 {
     json_kv_string(j, "type", "array");
@@ -150,6 +168,8 @@ static void put_items(struct json *j, const struct config_key *key)
         put_enum(j, key->words);
     else if (key->type == KEY_TABLES)
         json_kv_string(j, "type", "object");
+    else if (key->type == KEY_COMMANDS)
+        put_command(j);
     else
         put_ref(j, key->flags & KEY_NAMES ? "#/$defs/name" : "#/$defs/text");
     json_end_object(j);
@@ -214,6 +234,7 @@ static void put_type(struct schema *s, const struct config_key *key, size_t n)
     case KEY_STRINGS:
     case KEY_WORDS:
     case KEY_TABLES:
+    case KEY_COMMANDS:
         put_items(j, key);
         return;
     case KEY_WORD_OR_TABLE:
@@ -297,6 +318,7 @@ static void put_defs(struct json *j)
     put_pattern(j, "text", TEXT);
     put_pattern(j, "size", SIZE);
     put_pattern(j, "name", NAME);
+    put_pattern(j, "program", PROGRAM);
     json_key(j, "access");
     json_object(j);
     json_key(j, "oneOf");

@@ -160,27 +160,60 @@ static bool restricts(const struct toml_member *m)
     return bytes_is(m->key, "allow_local_binding") && !m->value->boolean;
 }
 
-static int check_filter(struct build *b, const struct chain *c, struct error *err)
+/* features.network_proxy: NULL while it is off. *ret_switch: the value that turns it on. */
+static const struct toml_value *proxy_feature(const struct build *b,
+                                              const struct toml_value **ret_switch)
 {
+    const struct toml_value *all = toml_get(b->config->tree, BYTES("features")), *v, *on;
+    v = all && all->type == TOML_TABLE ? toml_get(all, BYTES("network_proxy")) : NULL;
+    on = v && v->type == TOML_TABLE ? toml_get(v, BYTES("enabled")) : v;
+    *ret_switch = on;
+    return on && !(on->type == TOML_BOOLEAN && !on->boolean) ? v : NULL;
+}
+
+/* The network is on: must it be filtered? */
+static int check_filter(struct build *b, const struct chain *c, struct profile *p,
+                        struct error *err)
+{
+    const struct toml_value *on;
     for (size_t i = 0; i < c->n; i++) {
         const struct toml_value *net = toml_get(c->tables[i], BYTES("network"));
         b->where = build_where(b, "permissions", c->names[i]);
         for (const struct toml_member *m = net ? net->table.first : NULL; m; m = m->next)
-            if (restricts(m))
-                return needs_filter(b, m->value, m->key_span, m->key.p, err);
+            if (restricts(m)) {
+                p->network = NETWORK_FILTERED;
+                return b->context->filter ? 0
+                                          : needs_filter(b, m->value, m->key_span, m->key.p, err);
+            }
     }
-    const struct toml_value *v = toml_get(b->config->tree, BYTES("features"));
-    v = v && v->type == TOML_TABLE ? toml_get(v, BYTES("network_proxy")) : NULL;
-    if (v && v->type == TOML_TABLE)
-        v = toml_get(v, BYTES("enabled"));
-    if (v && !(v->type == TOML_BOOLEAN && !v->boolean))
-        return needs_filter(b, v, v->span, "!features.network_proxy", err);
+    if (!proxy_feature(b, &on))
+        return 0;
+    p->network = NETWORK_FILTERED;
+    return b->context->filter ? 0 : needs_filter(b, on, on->span, "!features.network_proxy", err);
+}
+
+static int network_tables(struct build *b, const struct chain *c, struct profile *p)
+{
+    const struct toml_value *on, *feature = proxy_feature(b, &on);
+    const struct toml_value **all = arena_zalloc(b->a, c->n + 1, sizeof(struct toml_value *));
+    if (!all)
+        return -ENOMEM;
+    p->network_tables = all;
+    if (feature && feature->type == TOML_TABLE)
+        all[p->n_network_tables++] = feature;
+    for (size_t i = c->n; i-- > 0;) {
+        const struct toml_value *net = toml_get(c->tables[i], BYTES("network"));
+        if (net)
+            all[p->n_network_tables++] = net;
+    }
     return 0;
 }
 
 int mode_network(struct build *b, const struct chain *c, struct profile *p, struct error *err)
 {
     p->network_origin = (struct origin){.layer = "default"};
+    if (network_tables(b, c, p) < 0)
+        return no_memory(err);
     if (b->base == MODE_WORKSPACE_WRITE) {
         p->network = b->config->network_access ? NETWORK_OPEN : NETWORK_OFF;
         p->network_origin = b->config->network_access_origin;
@@ -193,5 +226,5 @@ int mode_network(struct build *b, const struct chain *c, struct profile *p, stru
         p->network = on->boolean ? NETWORK_OPEN : NETWORK_OFF;
         p->network_origin = config_origin(on, on->span);
     }
-    return p->network == NETWORK_OPEN ? check_filter(b, c, err) : 0;
+    return p->network == NETWORK_OPEN ? check_filter(b, c, p, err) : 0;
 }

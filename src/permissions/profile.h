@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct toml_value;
+
 enum access { ACCESS_NONE, ACCESS_READ, ACCESS_WRITE };
 
 /* Where a value came from. `file` is NULL for built-in defaults and "-c" or "--option" for flags.
@@ -67,6 +69,10 @@ struct profile {
     size_t n_roots;
     enum network_mode network;
     struct origin network_origin;
+    /* What is said of destinations: features.network_proxy where it is a table and on, then the
+     * `network` tables of the `extends` chain from the base up. For src/network. */
+    const struct toml_value **network_tables;
+    size_t n_network_tables;
     struct origin origin; /* where the profile was chosen */
 };
 

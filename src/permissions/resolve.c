@@ -570,13 +570,17 @@ static enum sandbox_mode class_of(const struct build *b, const struct profile *p
     return writes || p->network != NETWORK_OFF ? MODE_WORKSPACE_WRITE : MODE_READ_ONLY;
 }
 
-/* A network that is on where the requirements filter it: there is no filter yet. */
-static int check_required_network(struct build *b, const struct profile *p, struct error *err)
+/* A network that is on where the requirements filter it. */
+static int check_required_network(struct build *b, struct profile *p, struct error *err)
 {
     const struct toml_value *net = b->config->requirements->network;
     const struct toml_value *on = net ? toml_get(net, BYTES("enabled")) : NULL;
     if (p->network != NETWORK_OPEN || !net || (on && !on->boolean))
         return 0;
+    if (b->context->filter) {
+        p->network = NETWORK_FILTERED;
+        return 0;
+    }
     struct origin because = config_origin(net, net->span);
     (void)error_set(err, -ENOTSUP,
                     "the network (%s) must pass the filtering proxy (%s), which is not built yet; "
@@ -608,7 +612,7 @@ static int build_one(struct build *b, struct choice *choice, struct chain *c, st
 }
 
 /* Held against the requirements. A default that is not allowed is replaced once: *ret_again. */
-static int require(struct build *b, const struct profile *p, struct choice *choice, bool *ret_again,
+static int require(struct build *b, struct profile *p, struct choice *choice, bool *ret_again,
                    struct error *err)
 {
     const char *instead = NULL;

@@ -22,23 +22,21 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "sandbox/journal.h"
+#include "sandbox/mounts.h"
 #include "sandbox/survey.h"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <linux/sockios.h>
 
 #define LOCKED_DOWN (UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NODEV)
 #define AT_SELF     (AT_EMPTY_PATH)
@@ -123,20 +121,6 @@ static void collect(struct set_up *s)
 
 /* ---- file systems of the sandbox's own ---- */
 
-static int new_filesystem(const char *type, const char *const options[][2], unsigned attr)
-{
-    _cleanup_fd_ int fs = sys_ret(syscall(UAPI_SYS_fsopen, type, UAPI_FSOPEN_CLOEXEC));
-    if (fs < 0)
-        return fs;
-    for (size_t i = 0; options && options[i][0]; i++)
-        if (syscall(UAPI_SYS_fsconfig, fs, UAPI_FSCONFIG_SET_STRING, options[i][0], options[i][1],
-                    0) < 0)
-            return -errno;
-    if (syscall(UAPI_SYS_fsconfig, fs, UAPI_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    return sys_ret(syscall(UAPI_SYS_fsmount, fs, UAPI_FSMOUNT_CLOEXEC, attr));
-}
-
 /* WHAT says which file the place must be, or is NULL. */
 static int attach(int tree, int root, const char *path, const struct plan_mount *what)
 {
@@ -146,14 +130,7 @@ static int attach(int tree, int root, const char *path, const struct plan_mount 
         return at == -ENOENT || at == -ELOOP ? -ESTALE : at;
     if (what && (fstat(at, &st) < 0 || !same_file(what, &st)))
         return -ESTALE;
-    return sys_move_mount(tree, at, "",
-                          UAPI_MOVE_MOUNT_F_EMPTY_PATH | UAPI_MOVE_MOUNT_T_EMPTY_PATH);
-}
-
-static int set_attr(int fd, uint64_t set)
-{
-    struct uapi_mount_attr attr = {.attr_set = set};
-    return sys_mount_setattr(fd, "", AT_SELF, &attr);
+    return mounts_put(tree, at);
 }
 
 /* A tmpfs with what masks are made of. A detached mount cannot be cloned before kernel 6.15, so it
@@ -164,7 +141,7 @@ static int set_attr(int fd, uint64_t set)
 static void make_masks(struct set_up *s)
 {
     static const char *const options[][2] = {{"mode", "0555"}, {"size", "64k"}, {NULL, NULL}};
-    s->mask_fs = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
+    s->mask_fs = mounts_new("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
     if (s->mask_fs < 0)
         init_fail(s->l, s->mask_fs, "cannot make a tmpfs for masks");
     bool dev = false;
@@ -186,7 +163,7 @@ static void make_masks(struct set_up *s)
     s->mask_dir = openat(s->mask_fs, "dir", O_PATH | O_CLOEXEC);
     s->empty_dir = openat(s->mask_fs, "empty", O_PATH | O_CLOEXEC);
     if (s->mask_file < 0 || s->mask_dir < 0 || s->empty_dir < 0 ||
-        set_attr(s->mask_fs, UAPI_MOUNT_ATTR_RDONLY) < 0)
+        mounts_set(s->mask_fs, UAPI_MOUNT_ATTR_RDONLY) < 0)
         init_fail(s->l, -errno, "cannot make masks");
 }
 
@@ -228,7 +205,7 @@ static void make_base(struct set_up *s)
     if (r < 0)
         init_fail(s->l, r, "cannot make the file tree private");
     static const char *const options[][2] = {{"mode", "0755"}, {"size", "16m"}, {NULL, NULL}};
-    int fd = new_filesystem("tmpfs", options, LOCKED_DOWN);
+    int fd = mounts_new("tmpfs", options, LOCKED_DOWN);
     if (fd < 0)
         init_fail(s->l, fd, "cannot make a root of its own");
     r = sys_move_mount(fd, AT_FDCWD, "/", UAPI_MOVE_MOUNT_F_EMPTY_PATH);
@@ -302,7 +279,7 @@ static int clone_of(struct set_up *s, int fd, const char *path)
 static void put_reopened(struct set_up *s, const struct plan_mount *m)
 {
     static const char *const options[][2] = {{"mode", "0755"}, {"size", "1m"}, {NULL, NULL}};
-    _cleanup_fd_ int fd = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
+    _cleanup_fd_ int fd = mounts_new("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
     if (fd < 0)
         init_fail(s->l, fd, "cannot make a mask for %s", show(m->path));
     set_own(s, fd);
@@ -341,14 +318,14 @@ static void seal_reopened(struct set_up *s)
                 }
             }
         }
-        if (fchmodat(fd, ".", 0111, 0) < 0 || set_attr(fd, UAPI_MOUNT_ATTR_RDONLY) < 0)
+        if (fchmodat(fd, ".", 0111, 0) < 0 || mounts_set(fd, UAPI_MOUNT_ATTR_RDONLY) < 0)
             init_fail(s->l, -errno, "cannot seal the mask of %s", show(m->path));
     }
 }
 
 static void put_proc(struct set_up *s)
 {
-    _cleanup_fd_ int fd = new_filesystem("proc", NULL, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
+    _cleanup_fd_ int fd = mounts_new("proc", NULL, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
     if (fd < 0) {
         /* Where an outer container covers parts of its /proc, the kernel refuses a fresh one. */
         static const char *const options[][2] = {{"mode", "0555"}, {"size", "64k"}, {NULL, NULL}};
@@ -358,7 +335,7 @@ static void put_proc(struct set_up *s)
                                .text =
                                    "/proc cannot be mounted here: the command gets a minimal one"};
         (void)fd_send(s->l->control[1], &note, sizeof(note), NULL, 0);
-        fd = new_filesystem("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
+        fd = mounts_new("tmpfs", options, LOCKED_DOWN | UAPI_MOUNT_ATTR_NOEXEC);
         if (fd < 0)
             init_fail(s->l, fd, "cannot make a /proc");
         int trees[ARRAY_LEN(files)];
@@ -373,12 +350,12 @@ static void put_proc(struct set_up *s)
                 continue;
             int f = openat(fd, files[i], O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
             fd_close(f);
-            if (f < 0 || set_attr(trees[i], UAPI_MOUNT_ATTR_RDONLY | LOCKED_DOWN) < 0 ||
+            if (f < 0 || mounts_set(trees[i], UAPI_MOUNT_ATTR_RDONLY | LOCKED_DOWN) < 0 ||
                 sys_move_mount(trees[i], fd, files[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 init_fail(s->l, -errno, "cannot fill the minimal /proc");
             fd_close(trees[i]);
         }
-        if (set_attr(fd, UAPI_MOUNT_ATTR_RDONLY) < 0)
+        if (mounts_set(fd, UAPI_MOUNT_ATTR_RDONLY) < 0)
             init_fail(s->l, -errno, "cannot seal the minimal /proc");
         return;
     }
@@ -401,7 +378,7 @@ static void put_proc(struct set_up *s)
         _cleanup_fd_ int tree = sys_open_tree(fd, shut[i], UAPI_OPEN_TREE_CLONE | O_CLOEXEC);
         if (tree == -ENOENT)
             continue;
-        if (tree < 0 || set_attr(tree, UAPI_MOUNT_ATTR_RDONLY) < 0 ||
+        if (tree < 0 || mounts_set(tree, UAPI_MOUNT_ATTR_RDONLY) < 0 ||
             sys_move_mount(tree, fd, shut[i], UAPI_MOVE_MOUNT_F_EMPTY_PATH) < 0)
             init_fail(s->l, -errno, "cannot make /proc/%s read-only", shut[i]);
     }
@@ -432,7 +409,7 @@ static void put_dev(struct set_up *s)
             init_fail(s->l, -errno, "cannot use the host's /dev/%s", nodes[i]);
     }
     _cleanup_fd_ int dev =
-        new_filesystem("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
+        mounts_new("tmpfs", options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
     if (dev < 0)
         init_fail(s->l, dev, "cannot make a /dev");
     set_own(s, dev);
@@ -453,8 +430,8 @@ static void put_dev(struct set_up *s)
         {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
     static const char *const shm_options[][2] = {{"mode", "1777"}, {NULL, NULL}};
     _cleanup_fd_ int pts =
-        new_filesystem("devpts", pts_options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
-    _cleanup_fd_ int shm = new_filesystem("tmpfs", shm_options, LOCKED_DOWN);
+        mounts_new("devpts", pts_options, UAPI_MOUNT_ATTR_NOSUID | UAPI_MOUNT_ATTR_NOEXEC);
+    _cleanup_fd_ int shm = mounts_new("tmpfs", shm_options, LOCKED_DOWN);
     if (pts < 0 || shm < 0)
         init_fail(s->l, pts < 0 ? pts : shm, "cannot make /dev/%s", pts < 0 ? "pts" : "shm");
     set_own(s, shm);
@@ -468,7 +445,7 @@ static void put_dev(struct set_up *s)
 static void seal_dev(struct set_up *s)
 {
     _cleanup_fd_ int dev = open_in(s->new_root, "/dev", 0);
-    if (dev < 0 || set_attr(dev, UAPI_MOUNT_ATTR_RDONLY) < 0)
+    if (dev < 0 || mounts_set(dev, UAPI_MOUNT_ATTR_RDONLY) < 0)
         init_fail(s->l, dev < 0 ? dev : -errno, "cannot seal /dev");
 }
 
@@ -513,7 +490,7 @@ static void attach_all(struct set_up *s)
         }
         case MOUNT_TMPFS: {
             static const char *const options[][2] = {{"mode", "1777"}, {NULL, NULL}};
-            _cleanup_fd_ int fd = new_filesystem("tmpfs", options, LOCKED_DOWN);
+            _cleanup_fd_ int fd = mounts_new("tmpfs", options, LOCKED_DOWN);
             if (fd < 0)
                 init_fail(s->l, fd, "cannot make a tmpfs for %s", show(m->path));
             set_own(s, fd);
@@ -549,7 +526,7 @@ static void attach_all(struct set_up *s)
     if (fchdir(s->new_root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
         umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         init_fail(s->l, -errno, "cannot change to the sandbox's root");
-    if (set_attr(s->new_root, UAPI_MOUNT_ATTR_RDONLY) < 0)
+    if (mounts_set(s->new_root, UAPI_MOUNT_ATTR_RDONLY) < 0)
         init_fail(s->l, -errno, "cannot make the sandbox's root read-only");
 }
 
@@ -586,71 +563,6 @@ static void verify(struct set_up *s)
 
 /* ---- the process ---- */
 
-/* The network namespace takes the kernel as long as all the mounts together, and nothing in them
- * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
- * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
-struct net {
-    bool wants_diag;
-    int fd;   /* the namespace */
-    int diag; /* a diagnostics socket in it, or negative */
-    int code; /* 0 or a negative errno */
-    const char *what;
-    pid_t pid;
-    char stack[16384] __attribute__((aligned(16)));
-};
-
-static int net_failed(struct net *n, const char *what)
-{
-    n->code = -errno;
-    n->what = what;
-    return 1;
-}
-
-static int net_main(void *data)
-{
-    struct net *n = data;
-    if (unshare(CLONE_NEWNET) < 0)
-        return net_failed(n, "cannot make a network namespace");
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-        return net_failed(n, "cannot bring the loopback device up");
-    n->fd = ioctl(fd, SIOCGSKNS);
-    if (n->fd < 0)
-        return net_failed(n, "cannot hold the network namespace");
-    if (n->wants_diag)
-        n->diag = init_open_diag();
-    fd_close(fd);
-    n->code = 0;
-    return 0;
-}
-
-static void net_start(struct launch *l, struct net *n)
-{
-    n->fd = n->diag = -1;
-    n->code = -EIO;
-    n->what = "cannot make a network namespace";
-    n->wants_diag = l->plan->filter & FILTER_NETWORK_OFF;
-    if (l->plan->network == NETWORK_OPEN)
-        return;
-    n->pid = clone(net_main, n->stack + sizeof(n->stack), CLONE_VM | CLONE_FILES | SIGCHLD, n);
-    if (n->pid < 0)
-        init_fail(l, -errno, "cannot make a network namespace");
-}
-
-static void net_enter(struct launch *l, struct net *n)
-{
-    if (l->plan->network == NETWORK_OPEN)
-        return;
-    while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    if (n->code < 0)
-        init_fail(l, n->code, "%s", n->what);
-    if (setns(n->fd, CLONE_NEWNET) < 0)
-        init_fail(l, -errno, "cannot enter the network namespace");
-    fd_close(n->fd);
-}
-
 static void raise_nofile(struct launch *l, size_t need)
 {
     struct rlimit want = l->nofile;
@@ -669,7 +581,9 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
     fd_close(l->control[0]);
     fd_close(l->work[0]);
     static struct net net;
-    net_start(l, &net);
+    bool netns = l->plan->network != NETWORK_OPEN;
+    if (netns)
+        net_start(l, &net, l->plan->filter & FILTER_NETWORK_OFF);
     await_message(l, MESSAGE_GO);
     struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
@@ -696,8 +610,9 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
             init_fail(l, r, "cannot make a terminal for the command");
     }
     fd_close(s.host_root);
-    net_enter(l, &net);
-    init_main(l, net.diag, master, slave);
+    if (netns)
+        net_enter(l, &net);
+    init_main(l, netns ? net.diag : -1, master, slave);
 }
 
 static int write_file(pid_t pid, const char *name, const char *text)

@@ -414,7 +414,10 @@ void denials_report(struct denials *d, const struct run_options *options, int st
 {
     (void)status;
     write_record(d, options->state_dir);
-    if (options->quiet)
+    if (options->see_denial)
+        vec_foreach (one, &d->list)
+            options->see_denial(options->data, one);
+    if (options->quiet || options->no_summary)
         return;
     _cleanup_strbuf_ struct strbuf b = {0};
     if (options->json) {

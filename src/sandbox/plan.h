@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "permissions/permissions.h"
+#include "sandbox/steps.h"
 
 #include <sys/types.h>
 
@@ -123,6 +124,10 @@ struct plan {
     size_t n_env_set;
     const char **warnings;
     size_t n_warnings;
+
+    /* Else NULL: the whole of the plan is these steps, in a root of their own. Only `env` counts
+     * beside them; there is no profile and no configuration. */
+    const struct plan_steps *steps;
 };
 
 /* What is known of the bwrap backend before the plan is made (probe.c finds out). */

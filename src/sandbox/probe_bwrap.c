@@ -545,6 +545,17 @@ static void judge(const struct bwrap_request *q, const struct stat *st, struct b
 
 /* ---- the search ---- */
 
+/* bawn itself under that name (libexec/bawn/compat): it would be asked to carry out with its own
+ * mounter what the bundled backend does without it. */
+static bool is_bawn(const char *real, const struct stat *st)
+{
+    struct stat self;
+    if (str_eq(path_base(real), "bawn"))
+        return true;
+    return st->st_nlink > 1 && stat("/proc/self/exe", &self) == 0 && self.st_dev == st->st_dev &&
+           self.st_ino == st->st_ino;
+}
+
 /* Looks at DIR/bwrap. False when there is none. */
 static bool look_at(const struct search *s, const char *dir, struct bwrap_probe *b)
 {
@@ -560,6 +571,8 @@ static bool look_at(const struct search *s, const char *dir, struct bwrap_probe 
         set_detail(b, "%s cannot be resolved", show(named));
         return true;
     }
+    if (is_bawn(real, &st))
+        return false;
     (void)snprintf(b->path, sizeof(b->path), "%s", real);
     char *target_dir = path_parent(s->a, real);
     if (!target_dir || stat(real, &st) < 0) {

@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "sandbox/journal.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/steps_run.h"
 #include "sandbox/supervise.h"
 #include "sandbox/terminal.h"
 
@@ -599,6 +600,8 @@ static int run_directly(const struct run_options *options, int *ret_status)
 int sandbox_run(const struct plan *plan, const struct run_options *options, int *ret_status,
                 struct error *err)
 {
+    if (plan->steps)
+        return steps_run(plan, options, ret_status, err);
     for (int fd = 0; fd < 3; fd++) {
         int e = check_descriptor(plan, fd, err);
         if (e < 0)

@@ -6,6 +6,8 @@
 
 #include "sandbox/plan.h"
 
+struct denial; /* denials.h */
+
 struct run_options {
     char *const *argv;   /* NULL-terminated */
     const int *pass_fds; /* kept open in the command */
@@ -14,6 +16,10 @@ struct run_options {
     bool log_denials;
     bool json; /* the denial summary as JSON */
     bool quiet;
+    /* With log_denials: called for each distinct refusal when the command has ended. */
+    void (*see_denial)(void *data, const struct denial *denial);
+    void *data;
+    bool no_summary;       /* nothing about refusals on stderr */
     const char *state_dir; /* where journals are kept; NULL: nothing may have to be created */
     const char *state_problem, *state_fix; /* why there is none and what mends it, or NULL */
 };

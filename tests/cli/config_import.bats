@@ -90,12 +90,12 @@ nothing_in() {
     make_codex
     run --separate-stderr bawn config import --from codex
     assert_status 0
-    assert_output "$BAWN_HOME/rules/default.rules: from $HOME/.codex/rules/default.rules
+    assert_output "$BAWN_HOME/rules/codex-default.rules: from $HOME/.codex/rules/default.rules
 $BAWN_HOME/ci.config.toml: from $HOME/.codex/ci.config.toml
 $BAWN_HOME/config.toml: from $HOME/.codex/config.toml
 $BAWN_HOME/trust.toml: from $HOME/.codex/config.toml"
-    cmp "$HOME/.codex/rules/default.rules" "$BAWN_HOME/rules/default.rules"
-    [ ! -e "$BAWN_HOME/rules/broken.rules" ]
+    cmp "$HOME/.codex/rules/default.rules" "$BAWN_HOME/rules/codex-default.rules"
+    [ ! -e "$BAWN_HOME/rules/codex-broken.rules" ]
     [ ! -e "$BAWN_HOME/auth.json" ]
     [ -z "$(find "$BAWN_HOME" -type f ! -perm 600; find "$BAWN_HOME" -type d ! -perm 700)" ]
     [ -z "$(find "$BAWN_HOME" -name '*.import')" ]
@@ -255,7 +255,7 @@ bawn: hint: --force replaces it and keeps the old one as $BAWN_HOME/config.toml.
     assert_status 0
     [ -z "$stderr" ] || bawn_fail "stderr"
     [ "$(json_get '[f["to"].split("/.bawn/")[1] for f in j["files"] if f["written"]]')" = \
-        '["rules/default.rules", "ci.config.toml", "config.toml", "trust.toml"]' ]
+        '["rules/codex-default.rules", "ci.config.toml", "config.toml", "trust.toml"]' ]
     [ "$(json_get '[n["line"] for n in j["notes"] if "colour" in n["message"]]')" = '[8]' ]
     [ "$(json_get '[n["line"] for n in j["notes"] if n["imported"]]')" = '[4]' ]
     [ "$(json_get 'sorted(n["file"].split("/")[-1] for n in j["notes"] if n["line"] is None)')" = \
@@ -268,9 +268,9 @@ bawn: hint: --force replaces it and keeps the old one as $BAWN_HOME/config.toml.
     run bawn config import
     assert_status 2
     assert_contains "config import: say from where"
-    run bawn config import --from claude
+    run bawn config import --from cursor
     assert_status 2
-    assert_contains "claude"
+    assert_contains "cursor"
     run bawn config import --from codex now
     assert_status 2
     assert_contains "unknown word now"

@@ -125,6 +125,6 @@ def faults(old, more):
     print(f"{failed} faults")
 
 
-OLD = {"config.toml": "# mine\nsandbox_mode = \"read-only\"\n", "rules/default.rules": "# mine\n", "trust.toml": ""}
+OLD = {"config.toml": "# mine\nsandbox_mode = \"read-only\"\n", "rules/codex-default.rules": "# mine\n", "trust.toml": ""}
 {"kill-each": lambda: kill_each({}, []), "kill-force": lambda: kill_each(OLD, ["--force"]),
  "faults": lambda: (faults({}, []), faults(OLD, ["--force"]))}[sys.argv[1]]()

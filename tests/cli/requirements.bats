@@ -334,3 +334,27 @@ approval_policy = "on-request"'
     done
     refute_contains managed_config.toml$'\n'
 }
+
+@test "the network: deny is a floor, allow a ceiling where it says so" {
+    requirements <<'EOT'
+[experimental_network]
+domains = { "**.evil.test" = "deny", "good.test" = "allow" }
+managed_allowed_domains_only = true
+EOT
+    write_config <<'EOT'
+default_permissions = "work"
+[permissions.work.network]
+enabled = true
+domains = { "*" = "allow", "b.test" = "allow", "a.evil.test" = "allow" }
+EOT
+    run managed explain --net a.evil.test:443 good.test:443 b.test:443
+    assert_status 0
+    assert_contains "a.evil.test:443: deny (denied: a rule denies it, **.evil.test, /etc/bawn/requirements.toml:2)"
+    assert_contains "the rule is the administrator's"
+    assert_contains "good.test:443: allow (allowed: a rule allows it, good.test, /etc/bawn/requirements.toml:2)"
+    assert_contains "b.test:443: deny (not_allowed_managed:"
+    requirements <<<'experimental_network.domains = { "*" = "deny" }'
+    run managed explain --net a.test:443
+    assert_status 1
+    assert_contains "/etc/bawn/requirements.toml:1:34: experimental_network.domains: \"*\": * can only be allowed"
+}

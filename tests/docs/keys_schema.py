@@ -10,7 +10,7 @@ import subprocess
 import jsonschema
 
 TYPES = ("BOOLEAN", "INTEGER", "SECONDS", "SIZE", "STRING", "WORD", "STRINGS", "STRING_TABLE", "TABLE", "WORD_OR_TABLE",
-         "BOOLEAN_OR_TABLE", "ACCESS_TABLE", "WORDS", "BOOLEAN_TABLE", "TABLES", "ANY")
+         "BOOLEAN_OR_TABLE", "ACCESS_TABLE", "WORDS", "BOOLEAN_TABLE", "TABLES", "COMMANDS", "ANY")
 
 # TOML values of every kind, and those that a type draws a line between. Left out: dates and 1.0, which
 # JSON does not tell from strings and 1.
@@ -18,7 +18,8 @@ VALUES = ['true', '0', '1', '-1', '7', '4097', '100001', '1.5', '-0.5', '""', '"
           '"512M"', '"1000"', '"7B"', '"1KB"', '"2TB"', '"3k"', '"1KiBs"', '"2 GiB"', '"2GiBs"', '"G"', '"-1K"', '"1.5G"', '" 1K"', '"a\\u0000b"',
           '[]', '["x"]', '["x", "y"]', '[1]', '["x", 1]', '[[]]', '["../x"]', '["a/../b"]', '["a/b/"]', '["a//b"]',
           '["/x"]', '["~/x"]', '["*.x"]', '["x[1]"]', '[""]', '["."]', '["..x"]', '["a/.b"]', '["a\\u0000"]', '[{}]', '[{ a = 1 }]',
-          '[{}, 1]', '{}', '{ zz = "x" }', '{ zz = true }', '{ zz = 1 }', '{ zz = {} }', '{ zz = "read" }',
+          '[{}, 1]', '[["x"]]', '[["x", ""], ["y", "-z/"]]', '[[""]]', '[["a/b"]]', '[["x", 1]]', '[[1]]', '[["x"], "y"]',
+          '[["x"], []]', '[["a\\u0000"]]', '[["x", "a\\u0000"]]', '[[["x"]]]', '{}', '{ zz = "x" }', '{ zz = true }', '{ zz = 1 }', '{ zz = {} }', '{ zz = "read" }',
           '{ zz = "a\\u0000b" }']
 
 

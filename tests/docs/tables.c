@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-const struct command commands[] = {{0}};
+const struct subcommand commands[] = {{0}};
 
 int main(void)
 {
@@ -26,8 +26,9 @@ int main(void)
                requirement_keys.keys[i].fallback);
     for (const struct option *o = options_table; o->name; o++)
         printf("option %u %s %c\n", o->commands, o->name, o->letter ? o->letter : '-');
-    printf("bits %u %u %u %u %u %u %u %u\n", FOR_SANDBOX, FOR_EXPLAIN, FOR_DENIALS, FOR_DOCTOR,
-           FOR_TRUST, FOR_UNTRUST, FOR_CONFIG, FOR_STATUS);
+    printf("bits %u %u %u %u %u %u %u %u %u %u %u\n", FOR_SANDBOX, FOR_EXPLAIN, FOR_DENIALS,
+           FOR_DOCTOR, FOR_TRUST, FOR_UNTRUST, FOR_CONFIG, FOR_STATUS, FOR_RUN, FOR_RULES,
+           FOR_AUDIT);
     printf("status broken %d\nstatus usage %d\nstatus refused %d\nstatus setup %d\n", EXIT_BROKEN,
            EXIT_USAGE, EXIT_REFUSED, EXIT_SETUP);
     return 0;

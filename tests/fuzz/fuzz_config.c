@@ -1,10 +1,11 @@
 /*
  * Configuration text through everything that reads it: parse, check, merge with an override,
- * resolve every profile that it defines, ask about paths. What must hold whatever the text: an
- * error has a message, entries are well formed, and nothing but full access writes to bawn's own
- * files.
+ * resolve every profile that it defines, ask about paths, make the network's rules. What must hold
+ * whatever the text: an error has a message, entries are well formed, and nothing but full access
+ * writes to bawn's own files.
  */
 #include "base/path.h"
+#include "network/from_config.h"
 #include "permissions/resolve.h"
 
 #include <stdint.h>
@@ -37,6 +38,25 @@ static void check_profile(const struct profile *p)
         abort();
 }
 
+static void check_network(struct config *config, const struct profile *p)
+{
+    const struct netpolicy_input in = {.config = config, .profile = p};
+    _cleanup_netpolicy_ struct netpolicy *policy = NULL;
+    struct netrequest q = {.port = 443, .protocol = NET_HTTPS};
+    struct netanswer answer;
+    struct error err = {0};
+    if (netpolicy_from_config(&in, &policy, &err) < 0) {
+        if (!err.message[0] || !err.code)
+            abort();
+        return;
+    }
+    if (host_parse(BYTES("169.254.169.254"), &q.host) != HOST_FINE)
+        abort();
+    netpolicy_decide(policy, &q, &answer);
+    if (answer.decision == NET_ALLOW && (!answer.rule || answer.rule->pattern[0] == '*'))
+        abort();
+}
+
 static void resolve(struct arena *a, const struct config_request *request, const char *name,
                     const struct perm_context *context)
 {
@@ -50,6 +70,7 @@ static void resolve(struct arena *a, const struct config_request *request, const
         return;
     }
     check_profile(p);
+    check_network(config, p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,6 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_arena_ struct arena a = {0};
     resolve(&a, &request, NULL, &context);
     resolve(&a, &request, "p", &context);
+    struct perm_context filtered = context;
+    filtered.filter = true;
+    resolve(&a, &request, "p", &filtered);
     request.system_file = NULL;
     request.overrides = overrides;
     request.n_overrides = 1;

@@ -351,6 +351,72 @@ static const struct {
      0,
      0,
      "config.toml:1: approval_policy: \"on-failure\" is read as \"on-request\""},
+    {"a word where a list of commands is due",
+     {.user = "[commands]\nknown_safe = \"make\"\n"},
+     "commands.known_safe: expected an array of arrays of strings, found a string",
+     NULL,
+     2,
+     14,
+     6,
+     NULL},
+    {"a word where a command is due",
+     {.user = "commands.not_safe = [[\"a\"], \"make test\"]\n"},
+     "commands.not_safe: expected an array of words such as [\"git\", \"push\"], found a string",
+     NULL,
+     1,
+     29,
+     11,
+     NULL},
+    {"a number in a command",
+     {.user = "commands.dangerous = [[\"a\", 1]]\n"},
+     "commands.dangerous: expected a string, found an integer",
+     NULL,
+     1,
+     23,
+     8,
+     NULL},
+    {"a command without a program",
+     {.user = "commands.not_dangerous = [[]]\n"},
+     "commands.not_dangerous: a command begins with the name of a program",
+     NULL,
+     1,
+     27,
+     2,
+     NULL},
+    {"a program with its directory",
+     {.user = "commands.known_safe = [[\"/bin/ls\"]]\n"},
+     "commands.known_safe: \"/bin/ls\": a program is named without its directory",
+     NULL,
+     1,
+     24,
+     11,
+     NULL},
+    {"an unknown list of commands",
+     {.user = "[commands]\nsafe = []\n"},
+     NULL,
+     NULL,
+     0,
+     0,
+     0,
+     "commands.safe: unknown key"},
+    {"the older spelling of granular",
+     {.user = "approval_policy = { reject = { rules = true } }\n"},
+     NULL,
+     NULL,
+     0,
+     0,
+     0,
+     "config.toml:1: approval_policy.reject: the older spelling; now it is granular = { "
+     "sandbox_approval = true, rules = false, mcp_elicitations = true, request_permissions = true, "
+     "skill_approval = true }"},
+    {"an unknown key of it",
+     {.user = "[approval_policy.reject]\nrule = true\n", .strict = true},
+     "approval_policy.reject.rule: unknown key",
+     "did you mean \"rules\"?",
+     2,
+     1,
+     4,
+     NULL},
     {"keys of other programs' tables are kept",
      {.user = "[mcp_servers.x]\ncommand = \"a\"\nanything = [1]\n[otel]\nx = 1\n"
               "[history]\npersistence = \"none\"\n[model_providers.y]\nz = 1\n[profiles.q]\nm = "
@@ -600,6 +666,81 @@ static void test_approval_layers(void **state)
     s.over[0] = "approval_policy=untrusted";
     assert_int_equal(load(&a, &s, &c, NULL), 0);
     assert_string_equal(c->approval_policy, "untrusted");
+    assert_false(c->granular.rules); /* of another policy */
+}
+
+/* What the policy by kind asks about: s, r, m, p and k for its five, in their order. */
+static void test_granular(void **state)
+{
+    static const struct {
+        struct setting with;
+        const char *asked;
+    } policies[] = {
+        {{.user = "approval_policy = { granular = { sandbox_approval = true, rules = true, "
+                  "mcp_elicitations = true } }\n"},
+         "srm"},
+        {{.user = "approval_policy = { granular = { sandbox_approval = false, rules = true, "
+                  "mcp_elicitations = false, request_permissions = true, skill_approval = true } "
+                  "}\n"},
+         "rpk"},
+        /* fails closed: what is not said is refused */
+        {{.user = "approval_policy = { granular = { rules = true } }\n"}, "r"},
+        {{.user = "approval_policy = { granular = {} }\n"}, ""},
+        {{.user = "approval_policy = {}\n"}, ""},
+        /* the older spelling, negated */
+        {{.user = "approval_policy = { reject = {} }\n"}, "srmpk"},
+        {{.user = "approval_policy = { reject = { sandbox_approval = true, rules = false } }\n"},
+         "rmpk"},
+        /* both: what neither refuses */
+        {{.system = "approval_policy = { reject = { rules = true } }\n",
+          .user = "approval_policy = { granular = { rules = true, sandbox_approval = true } }\n"},
+         "s"},
+        {{.system = "approval_policy = { granular = { rules = true, sandbox_approval = true } }\n",
+          .over = {"approval_policy.reject.rules=true"}},
+         "s"},
+        /* layers merge key by key */
+        {{.system = "approval_policy = { granular = { rules = true, skill_approval = true } }\n",
+          .user = "approval_policy = { granular = { rules = false } }\n"},
+         "k"},
+        {{.user = "approval_policy = \"on-request\"\n"}, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+        _cleanup_arena_ struct arena a = {0};
+        struct config *c;
+        char asked[8];
+        assert_int_equal(load(&a, &policies[i].with, &c, NULL), 0);
+        (void)snprintf(asked, sizeof(asked), "%s%s%s%s%s", c->granular.sandbox_approval ? "s" : "",
+                       c->granular.rules ? "r" : "", c->granular.mcp_elicitations ? "m" : "",
+                       c->granular.request_permissions ? "p" : "",
+                       c->granular.skill_approval ? "k" : "");
+        assert_string_equal(asked, policies[i].asked);
+    }
+}
+
+static void test_commands(void **state)
+{
+    (void)state;
+    _cleanup_arena_ struct arena a = {0};
+    struct config *c;
+    struct setting s = {.user = "[commands]\nknown_safe = [[\"terraform\", \"plan\"], [\"make\"]]\n"
+                                "dangerous = [[\"x\", \"\", \"-y z/\"]]\n"};
+    assert_int_equal(load(&a, &s, &c, NULL), 0);
+    const struct config_commands *k = &c->commands;
+    assert_int_equal(k->known_safe.n, 2);
+    assert_int_equal(k->known_safe.v[0].n, 2);
+    assert_string_equal(k->known_safe.v[0].words[0], "terraform");
+    assert_string_equal(k->known_safe.v[0].words[1], "plan");
+    assert_int_equal(k->known_safe.v[1].n, 1);
+    assert_string_equal(k->known_safe.v[1].words[0], "make");
+    assert_int_equal(k->dangerous.n, 1);
+    assert_int_equal(k->dangerous.v[0].n, 3);
+    assert_string_equal(k->dangerous.v[0].words[2], "-y z/");
+    assert_int_equal(k->not_safe.n, 0);
+    assert_int_equal(k->not_dangerous.n, 0);
+    s.over[0] = "commands.known_safe=[]";
+    assert_int_equal(load(&a, &s, &c, NULL), 0);
+    assert_int_equal(c->commands.known_safe.n, 0);
 }
 
 static void test_files(void **state)
@@ -748,7 +889,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),           cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),          cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_approval_layers), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_approval_layers), cmocka_unit_test(test_granular),
+        cmocka_unit_test(test_commands),        cmocka_unit_test(test_files),
         cmocka_unit_test(test_many_warnings),   cmocka_unit_test(test_deep_override),
         cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_table),
         cmocka_unit_test(test_sizes),

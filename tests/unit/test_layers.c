@@ -607,6 +607,8 @@ static const char *const *samples(const struct config_key *key)
     static const char *const sizes[] = {"0", "'1K'", "2000", "'1 MiB'", NULL};
     static const char *const strings[] = {"[]", "['a']", "['b', 'a']", "['c']", NULL};
     static const char *const string[] = {"'a'", "'b'", NULL};
+    static const char *const commands[] = {"[]", "[['a']]", "[['a', 'b'], ['a']]", "[['c', '-x']]",
+                                           NULL};
     static const char *const sockets[] = {"[]", "['/a']", "['/b', '/a']", "['~/c']", NULL};
     static const char *const tables[] = {"{ a = 'b' }", "{}", NULL};
     static const char *const paths[] = {"{ '/a' = 'none' }", "{ '/a' = 'read' }", NULL};
@@ -626,6 +628,8 @@ static const char *const *samples(const struct config_key *key)
         return sizes;
     case KEY_STRINGS:
         return strings;
+    case KEY_COMMANDS:
+        return commands;
     case KEY_WORD:
     case KEY_WORD_OR_TABLE:
         for (size_t i = 0; key->words[i]; i++) {
@@ -710,10 +714,21 @@ static double amount(const struct toml_value *v)
                                    : (double)n;
 }
 
+/* Of strings, and of lists of them. */
+static bool same_item(const struct toml_value *a, const struct toml_value *b)
+{
+    if (a->type == TOML_STRING)
+        return bytes_eq(a->string, b->string);
+    for (size_t i = 0; a->array.n == b->array.n && i < a->array.n; i++)
+        if (!bytes_eq(a->array.items[i]->string, b->array.items[i]->string))
+            return false;
+    return a->array.n == b->array.n;
+}
+
 static bool among(const struct toml_value *list, const struct toml_value *item)
 {
     for (size_t i = 0; list && i < list->array.n; i++)
-        if (bytes_eq(list->array.items[i]->string, item->string))
+        if (same_item(list->array.items[i], item))
             return true;
     return false;
 }

@@ -16,7 +16,7 @@ static int not_run(int argc, char **argv)
     return 0;
 }
 
-const struct command commands[] = {
+const struct subcommand commands[] = {
     {FOR_SANDBOX, "sandbox", "s", "[options] [--] CMD…", "About.", "bawn sandbox -- true", true,
      not_run},
     {FOR_EXPLAIN, "explain", "s", "[options] PATH…", "About.", NULL, false, not_run},
@@ -266,7 +266,7 @@ static void test_table_is_sound(void **state)
 static void test_help(void **state)
 {
     (void)state;
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct subcommand *c = commands; c->name; c++) {
         _cleanup_strbuf_ struct strbuf out = {0};
         options_help(c, &out);
         size_t lines = 0, column = 0;

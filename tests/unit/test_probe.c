@@ -310,6 +310,13 @@ static void test_places(void **state)
     assert_int_equal(probe(at("t/bin"), NULL).state, BWRAP_MISSING);
     write_script("t/bin/bwrap", safe_script);
     assert_int_equal(probe(at("t/bin"), NULL).state, BWRAP_FIT);
+    /* bawn itself under that name, by a link or as a file of two names, is no bwrap. */
+    make_dir("t/compat");
+    write_script("t/compat/bawn", safe_script);
+    assert_int_equal(symlink("bawn", at("t/compat/bwrap")), 0);
+    assert_int_equal(probe(at("t/compat"), NULL).state, BWRAP_MISSING);
+    (void)snprintf(path, sizeof(path), "%s:%s", at("t/compat"), at("t/bin"));
+    assert_int_equal(probe(path, NULL).state, BWRAP_FIT);
     /* Relative and empty elements are the working directory. */
     assert_int_equal(chdir(at("t/bin")), 0);
     assert_int_equal(probe(":.::bin", NULL).state, BWRAP_MISSING);

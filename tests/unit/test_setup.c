@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const struct command commands[] = {{0}};
+const struct subcommand commands[] = {{0}};
 void commands_help(struct strbuf *out)
 {
     (void)out;

@@ -173,6 +173,15 @@ static void put_policy(struct chance *c, struct strbuf *out)
                       one_in(c, 8) ? "on-failure" : policies[(size_t[]){0, 1, 3}[below(c, 3)]]);
 }
 
+static void put_commands(struct chance *c, struct strbuf *out)
+{
+    static const char *const lists[] = {"known_safe", "not_safe", "dangerous", "not_dangerous"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (one_in(c, 2))
+            strbuf_printf(out, "commands.%s = [[\"make\", \"t%zu\"], [\"p%zu\"]]\n", lists[i],
+                          below(c, 3), below(c, 3));
+}
+
 static void put_scalars(struct chance *c, struct strbuf *out, bool project)
 {
     static const char *const sockets[] = {"/s1", "/s2", "/s3"};
@@ -205,6 +214,8 @@ static void put_scalars(struct chance *c, struct strbuf *out, bool project)
         put_some(c, out, "devices", devices, ARRAY_LEN(devices));
     if (one_in(c, 3))
         put_some(c, out, "protected_names", names, ARRAY_LEN(names));
+    if (one_in(c, 3))
+        put_commands(c, out);
 }
 
 static void put_entries(struct chance *c, struct strbuf *out)
@@ -580,6 +591,27 @@ static void judge_list(const char *what, const struct string_list *with,
             complain("a project added %s to %s", with->v[i], what);
 }
 
+static bool same_command(const struct config_command *a, const struct config_command *b)
+{
+    for (size_t i = 0; a->n == b->n && i < a->n; i++)
+        if (!str_eq(a->words[i], b->words[i]))
+            return false;
+    return a->n == b->n;
+}
+
+/* Everything that PART has is in WHOLE. */
+static void judge_commands(const char *what, const struct config_command_list *part,
+                           const struct config_command_list *whole)
+{
+    for (size_t i = 0; i < part->n; i++) {
+        size_t k = 0;
+        while (k < whole->n && !same_command(&part->v[i], &whole->v[k]))
+            k++;
+        if (k == whole->n)
+            complain("a project changed %s: %s", what, part->v[i].words[0]);
+    }
+}
+
 static void judge_limit(const char *what, uint64_t with, uint64_t without)
 {
     if (without && (with == 0 || with > without))
@@ -626,6 +658,13 @@ static void judge_project(const struct outcome *with, const struct outcome *with
     judge_list("devices", &c->devices, &d->devices);
     judge_list("writable_roots", &c->writable_roots, &d->writable_roots);
     judge_list("what is protected", &d->protected_names, &c->protected_names);
+    judge_commands("known_safe", &c->commands.known_safe, &d->commands.known_safe);
+    judge_commands("not_dangerous", &c->commands.not_dangerous, &d->commands.not_dangerous);
+    judge_commands("not_safe", &d->commands.not_safe, &c->commands.not_safe);
+    judge_commands("dangerous", &d->commands.dangerous, &c->commands.dangerous);
+    if (str_eq(c->approval_policy, "granular") &&
+        memcmp(&c->granular, &d->granular, sizeof(c->granular)) != 0)
+        complain("a project changed the policy by kind");
     judge_limit("limits.cpu_seconds", c->limits.cpu_seconds, d->limits.cpu_seconds);
     judge_limit("limits.memory", c->limits.memory_bytes, d->limits.memory_bytes);
     for (size_t i = 0; variables[i]; i++)

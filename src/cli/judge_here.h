@@ -1,0 +1,27 @@
+/*
+ * A command judged as it would be run here: with the rules in force, the tables, the files on PATH.
+ * What bawn run and bawn rules explain share.
+ */
+#ifndef BAWN_CLI_JUDGE_HERE_H
+#define BAWN_CLI_JUDGE_HERE_H
+
+#include "approval/decide.h"
+#include "cli/setup.h"
+
+struct here {
+    struct setup *s;       /* after setup_profile() */
+    struct arena *a;       /* of s */
+    const char *path;      /* the PATH the command gets */
+    const char **writable; /* what its sandbox may write */
+    size_t n_writable;
+    struct rules *rules; /* to be given to rules_free() */
+    bool broken_project_rules;
+    struct approval_policy policy;
+    struct command_list list;
+    struct judgement judgement;
+};
+
+/* Loads the rules, reads the words, judges. */
+int here_judge(struct here *h, const char *const *argv, size_t argc, struct error *err);
+
+#endif

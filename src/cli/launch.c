@@ -1,0 +1,98 @@
+/* Survey, plan, run. See launch.h. */
+#include "cli/launch.h"
+
+#include "cli/print.h"
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+
+static int print_plan(const struct plan *plan, bool as_json)
+{
+    _cleanup_strbuf_ struct strbuf out = {0};
+    if (as_json) {
+        struct json j;
+        json_begin(&j, &out);
+        plan_json(plan, &j);
+        strbuf_putc(&out, '\n');
+        if (!json_ok(&j))
+            return cli_failure(EXIT_BROKEN, "out of memory");
+    } else {
+        plan_print(plan, &out);
+    }
+    return print_out(&out);
+}
+
+static void say_limits(const struct plan *plan)
+{
+    static const char *const networks[] = {
+        [NETWORK_OFF] = "off", [NETWORK_OPEN] = "open", [NETWORK_FILTERED] = "filtered"};
+    print_note("profile %s, network %s, workspace %s%s%s", show(plan->profile->name),
+               networks[plan->network], show(plan->workspace), plan->backend_reason ? "; " : "",
+               plan->backend_reason ? plan->backend_reason : "");
+}
+
+/* What the survey saw may be gone when the mounts are made: other runs come and go. The whole look
+ * is taken again then; who changes things all the time ends at the bound. */
+#define TRIES_MOST 8
+
+int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_started)
+{
+    const struct options *o = s->options;
+    const struct launch_extra none = {0};
+    const struct launch_extra *more = extra ? extra : &none;
+    bool started;
+    if (!ret_started)
+        ret_started = &started;
+    *ret_started = false;
+    struct error err = {0};
+    int status = EXIT_SETUP;
+    for (int tries = 1;; tries++) {
+        struct run_options run = {
+            .argv = o->rest,
+            .pass_fds = o->pass_fds,
+            .n_pass_fds = o->n_pass_fds,
+            .status_fd = o->status_fd,
+            .log_denials = o->log_denials,
+            .json = o->json,
+            .quiet = o->quiet,
+            .see_denial = more->see_denial,
+            .data = more->data,
+            .no_summary = more->no_summary,
+            .state_dir = setup_state_dir(s, false),
+            .state_problem = s->state_problem,
+            .state_fix = s->state_fix,
+        };
+        int r = sandbox_run(s->plan, &run, &status, &err);
+        if (r == 0) {
+            *ret_started = true;
+            return status;
+        }
+        if ((r != -ESTALE && r != -EEXIST) || tries == TRIES_MOST)
+            return cli_error(&err, EXIT_SETUP);
+        if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
+            return cli_error(&err, EXIT_SETUP);
+    }
+}
+
+int launch_prepare(struct setup *s)
+{
+    const struct options *o = s->options;
+    struct error err = {0};
+    if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
+        return cli_error(&err, EXIT_SETUP);
+    /* Whoever reads the plan finds the warnings in it. */
+    if (!o->explain && s->start_warning && !o->quiet)
+        print_warning("%s", s->start_warning);
+    if (s->state_warning && !o->quiet)
+        print_warning("%s", s->state_warning);
+    if (!o->explain)
+        print_warnings(s->plan->warnings, s->plan->n_warnings);
+    if (o->verbose)
+        say_limits(s->plan);
+    return 0;
+}
+
+int launch_explain(struct setup *s)
+{
+    return print_plan(s->plan, s->options->json);
+}

@@ -1,0 +1,40 @@
+/*
+ * What both ways of setting a tree up are made of (bundled.c, steps_mount.c): detached mounts by
+ * descriptor, and a network namespace that is made beside them. Calls return a descriptor or 0, or
+ * a negative errno.
+ */
+#ifndef BAWN_SANDBOX_MOUNTS_H
+#define BAWN_SANDBOX_MOUNTS_H
+
+#include "sandbox/backend.h"
+
+#include <stdint.h>
+
+/* A detached mount of a new file system. OPTIONS (may be NULL) ends with a row of NULLs, an option
+ * without a value has NULL there; ATTR is MOUNT_ATTR_*. */
+int mounts_new(const char *type, const char *const options[][2], unsigned attr);
+/* Sets ATTR on the one mount FD is the root of. */
+int mounts_set(int fd, uint64_t attr);
+/* Puts the detached mount TREE on the place AT, both descriptors. */
+int mounts_put(int tree, int at);
+
+/* The network namespace takes the kernel as long as all the mounts together, and nothing in them
+ * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
+ * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
+struct net {
+    bool wants_diag;
+    int fd;   /* the namespace */
+    int diag; /* a diagnostics socket in it, or negative */
+    int code; /* 0 or a negative errno */
+    const char *what;
+    pid_t pid;
+    char stack[16384] __attribute__((aligned(16)));
+};
+
+/* Brings the loopback device of this network namespace up; a socket in it. */
+int net_loopback(void);
+void net_start(struct launch *l, struct net *n, bool wants_diag);
+/* Waits for it and enters it; ends the process on failure. */
+void net_enter(struct launch *l, struct net *n);
+
+#endif
