@@ -643,7 +643,7 @@ static bool same_prefix(const struct suggestion *a, const struct suggestion *b)
 static bool out_of_question(const struct judged *j)
 {
     return !j->command->plain || j->class == LINE_ALLOW || j->class == LINE_ALLOW_INSIDE ||
-           j->class == LINE_DANGEROUS || !j->program.trusted;
+           j->class == LINE_SAFE || j->class == LINE_DANGEROUS || !j->program.trusted;
 }
 
 /* Into RET when C may be remembered; 0, 1 or -ENOMEM. */

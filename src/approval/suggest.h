@@ -12,10 +12,10 @@ struct suggestion {
     size_t length, least;     /* how far it may be shortened: never to a bare interpreter */
 };
 
-/* One for each command of the plain chain that no rule allows, without doubles. None at all where
- * the line is no plain chain or holds a heredoc, where a rule asks or forbids, and for commands
- * that are dangerous, run another command (shells, wrappers, interpreters with code in an argument)
- * or remove files. -ENOMEM is the only error. */
+/* One for each command of the plain chain that no rule allows and that is not known to be safe,
+ * without doubles. None at all where the line is no plain chain or holds a heredoc, where a rule
+ * asks or forbids, and for commands that are dangerous, run another command (shells, wrappers,
+ * interpreters with code in an argument) or remove files. -ENOMEM is the only error. */
 int suggest(struct arena *a, const struct judgement *judgement, const struct suggestion **ret,
             size_t *ret_n);
 

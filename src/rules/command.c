@@ -53,9 +53,15 @@ static int finish(struct reader *r, struct command_list *ret, struct error *err)
     *ret = (struct command_list){
         .v = v,
         .n = n,
-        .reading = r->opaque ? READING_OPAQUE : r->deep ? READING_DEEP : READING_PLAIN,
-        .reason = r->opaque ? r->opaque_reason : r->deep ? r->reason : NULL,
-        .reason_at = r->opaque ? r->opaque_at : r->deep ? r->reason_at : 0,
+        .reading = r->opaque ? READING_OPAQUE
+                   : r->deep ? READING_DEEP
+                             : READING_PLAIN,
+        .reason = r->opaque ? r->opaque_reason
+                  : r->deep ? r->reason
+                            : NULL,
+        .reason_at = r->opaque ? r->opaque_at
+                     : r->deep ? r->reason_at
+                               : 0,
         .shell = r->shell,
         .heredoc = r->heredoc,
     };
@@ -225,9 +231,9 @@ static void put_quoted(struct strbuf *b, const char *s)
 static bool is_reserved(const char *s)
 {
     static const char *const words[] = {
-        "if",   "then",  "else", "elif", "fi",     "do",       "done",   "case", "esac",
-        "for",  "while", "in",   "until", "select", "function", "coproc", "time", "foreach",
-        "repeat", "end",  "nocorrect", "always"};
+        "if",   "then",    "else",   "elif", "fi",        "do",     "done",     "case",
+        "esac", "for",     "while",  "in",   "until",     "select", "function", "coproc",
+        "time", "foreach", "repeat", "end",  "nocorrect", "always"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eq(s, words[i]))
             return true;

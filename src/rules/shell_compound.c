@@ -216,8 +216,8 @@ static bool cond_newlines(struct parser *p)
 
 static bool is_binary(const struct sword *w)
 {
-    static const char *const words[] = {"=",   "==",  "!=",  "=~",  "-eq", "-ne", "-lt", "-le",
-                                        "-gt", "-ge", "-nt", "-ot", "-ef", "-pcre-match"};
+    static const char *const words[] = {"=",   "==",  "!=",  "=~",  "-eq", "-ne", "-lt",
+                                        "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-pcre-match"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (w->bare && str_eq(w->text, words[i]))
             return true;
@@ -351,36 +351,40 @@ static bool read_function(struct parser *p)
 
 /* ---- all of them ---- */
 
-/* Two words side by side are no arithmetic: for shells that know none they are a command. */
+/* Could it be meant as a command, by shells that know no such arithmetic? A word, and behind it, if
+ * anything, another one. */
 static bool is_command_like(struct bytes b)
 {
-    while (b.n && strchr(" \t\n(", b.p[0]) && b.p[0]) {
+    static const char blanks[] = " \t\n(";
+    while (b.n && b.p[0] && strchr(blanks, b.p[0])) {
         b.p++;
         b.n--;
     }
     size_t i = 0;
-    while (i < b.n && !strchr(" \t\n", b.p[i]))
+    while (i < b.n && (isalnum((unsigned char)b.p[i]) || strchr("_./-'\"$\\", b.p[i])))
         i++;
     size_t word = i;
-    while (i < b.n && strchr(" \t\n", b.p[i]) && b.p[i])
-        i++;
-    if (!word || i == word || i >= b.n || isdigit((unsigned char)b.p[0]))
+    if (!word || isdigit((unsigned char)b.p[0]))
         return false;
+    while (i < b.n && b.p[i] && strchr(" \t\n;|&)`", b.p[i]))
+        i++;
+    if (i == b.n)
+        return true;
     unsigned char c = (unsigned char)b.p[i];
-    return isalnum(c) || strchr("_./'\"$\\", c) ||
-           (c == '-' && i + 1 < b.n && isalpha((unsigned char)b.p[i + 1]));
+    return i > word && (isalnum(c) || strchr("_./'\"$\\`", c) ||
+                        (c == '-' && i + 1 < b.n && isalpha((unsigned char)b.p[i + 1])));
 }
 
 /* Behind `(` when another follows: arithmetic, or a subshell in a subshell. */
 static bool read_double(struct parser *p)
 {
     struct source *s = p->s;
-    size_t inner = s->i, commands = p->r->v.n;
+    size_t inner = s->i;
     p->have = false;
     s->i++;
     if (arithmetic(p)) {
         /* dash knows no such arithmetic. */
-        if (s->dialect != DIALECT_BASH && p->r->v.n == commands) {
+        if (s->dialect != DIALECT_BASH) {
             struct bytes text = {s->p + inner + 1, s->i - inner - 3};
             bool opaque = p->r->opaque;
             if (is_command_like(text) && !memchr(text.p, HOLE, text.n))
@@ -400,10 +404,14 @@ static const struct keyword {
     const char *word, *what;
     bool (*read)(struct parser *p);
 } keywords[] = {
-    {"{", "it groups commands", read_group},   {"if", "it holds a condition", read_if},
-    {"while", "it holds a loop", read_while},  {"until", "it holds a loop", read_while},
-    {"for", "it holds a loop", read_for},      {"select", "it holds a loop", read_for},
-    {"case", "it holds a choice", read_case},  {"[[", "it holds a condition", read_cond},
+    {"{", "it groups commands", read_group},
+    {"if", "it holds a condition", read_if},
+    {"while", "it holds a loop", read_while},
+    {"until", "it holds a loop", read_while},
+    {"for", "it holds a loop", read_for},
+    {"select", "it holds a loop", read_for},
+    {"case", "it holds a choice", read_case},
+    {"[[", "it holds a condition", read_cond},
     {"function", "it defines a function", read_function},
 };
 

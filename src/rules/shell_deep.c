@@ -23,9 +23,9 @@ bool shell_by_name(const char *name, enum dialect *ret)
         const char *name;
         enum dialect dialect;
     } shells[] = {
-        {"sh", DIALECT_SH},   {"bash", DIALECT_BASH}, {"rbash", DIALECT_BASH},
-        {"dash", DIALECT_SH}, {"ash", DIALECT_SH},    {"zsh", DIALECT_ZSH},
-        {"ksh", DIALECT_ZSH}, {"ksh93", DIALECT_ZSH}, {"mksh", DIALECT_ZSH},
+        {"sh", DIALECT_SH},   {"bash", DIALECT_BASH},  {"rbash", DIALECT_BASH},
+        {"dash", DIALECT_SH}, {"ash", DIALECT_SH},     {"zsh", DIALECT_ZSH},
+        {"ksh", DIALECT_ZSH}, {"ksh93", DIALECT_ZSH},  {"mksh", DIALECT_ZSH},
         {"-sh", DIALECT_SH},  {"-bash", DIALECT_BASH}, {"posh", DIALECT_SH},
         {"yash", DIALECT_SH},
     };
@@ -106,8 +106,7 @@ void shell_subscripts(struct reader *r, struct bytes text, const char *via, uint
     struct bytes rest = {from, text.n - (size_t)(from - text.p)};
     if (!memmem(rest.p, rest.n, "$(", 2) && !memchr(rest.p, '`', rest.n))
         return;
-    struct source s = {
-        .p = rest.p, .n = rest.n, .copied = true, .at = at, .length = end - at};
+    struct source s = {.p = rest.p, .n = rest.n, .copied = true, .at = at, .length = end - at};
     struct source outer = s;
     struct parser p = {.r = r, .s = &outer};
     struct build b = {.mark = r->buf.n};
@@ -193,8 +192,7 @@ static void run_shell(struct reader *r, size_t index, const char *name, struct s
     const struct sword *w = o.operand < span.n ? &span.s[o.operand] : NULL;
     r->v.v[index].dialect = dialect;
     if (o.unknown)
-        shell_unknown(r, span.s[o.unknown].text, name, span.s[o.unknown].at,
-                      span.s[o.unknown].end);
+        shell_unknown(r, span.s[o.unknown].text, name, span.s[o.unknown].at, span.s[o.unknown].end);
     if (o.command) {
         if (w)
             shell_nested(r, w->cooked, dialect, named(r, "", name, " -c"), w->at, w->end, w->text);
@@ -274,16 +272,35 @@ static const struct builtin {
     const char *name;
     enum builtin_kind kind;
 } builtins[] = {
-    {".", SOURCE},           {"[", SUBSCRIPTS},        {"alias", ALIAS},
-    {"bind", CHANGES},       {"compgen", CHANGES},     {"complete", CHANGES},
-    {"declare", SUBSCRIPTS}, {"enable", CHANGES},      {"eval", EVAL},
-    {"export", SUBSCRIPTS},  {"fc", CHANGES},          {"getopts", SUBSCRIPTS},
-    {"hash", CHANGES},       {"let", SUBSCRIPTS},      {"local", SUBSCRIPTS},
-    {"mapfile", SUBSCRIPTS}, {"printf", SUBSCRIPTS},   {"read", SUBSCRIPTS},
-    {"readarray", SUBSCRIPTS}, {"readonly", SUBSCRIPTS}, {"set", CHANGES},
-    {"shopt", CHANGES},      {"source", SOURCE},       {"test", SUBSCRIPTS},
-    {"trap", TRAP},          {"typeset", SUBSCRIPTS},  {"unset", SUBSCRIPTS},
-    {"unalias", CHANGES},    {"wait", SUBSCRIPTS},
+    {".", SOURCE},
+    {"[", SUBSCRIPTS},
+    {"alias", ALIAS},
+    {"bind", CHANGES},
+    {"compgen", CHANGES},
+    {"complete", CHANGES},
+    {"declare", SUBSCRIPTS},
+    {"enable", CHANGES},
+    {"eval", EVAL},
+    {"export", SUBSCRIPTS},
+    {"fc", CHANGES},
+    {"getopts", SUBSCRIPTS},
+    {"hash", CHANGES},
+    {"let", SUBSCRIPTS},
+    {"local", SUBSCRIPTS},
+    {"mapfile", SUBSCRIPTS},
+    {"printf", SUBSCRIPTS},
+    {"read", SUBSCRIPTS},
+    {"readarray", SUBSCRIPTS},
+    {"readonly", SUBSCRIPTS},
+    {"set", CHANGES},
+    {"shopt", CHANGES},
+    {"source", SOURCE},
+    {"test", SUBSCRIPTS},
+    {"trap", TRAP},
+    {"typeset", SUBSCRIPTS},
+    {"unset", SUBSCRIPTS},
+    {"unalias", CHANGES},
+    {"wait", SUBSCRIPTS},
 };
 
 static const struct builtin *builtin_of(const char *name)
@@ -402,9 +419,12 @@ static struct span keep_words(struct reader *r, size_t first, size_t before)
     for (size_t i = 0; i < n; i++)
         w[i + before] = (struct command_word){s[i + before].text, s[i + before].known};
     for (size_t i = 0; i < before; i++) {
-        s[i] = (struct sword){
-            .text = "time", .cooked = BYTES("time"), .at = s[before].at, .end = s[before].at,
-            .known = true, .bare = true};
+        s[i] = (struct sword){.text = "time",
+                              .cooked = BYTES("time"),
+                              .at = s[before].at,
+                              .end = s[before].at,
+                              .known = true,
+                              .bare = true};
         w[i] = (struct command_word){"time", true};
     }
     return (struct span){s, w, n + before};
@@ -417,8 +437,9 @@ void shell_emit(struct reader *r, size_t first, size_t index, enum dialect diale
     if (r->error)
         return;
     const char *name = base_of(&span.s[0]);
-    if (name && builtin_of(name) && !r->nested && !r->deep && !r->words_only && !str_eq(name, "[") &&
-        !str_eq(name, "test") && !str_eq(name, "printf") && !str_eq(name, "wait")) {
+    if (name && builtin_of(name) && !r->nested && !r->deep && !r->words_only &&
+        !str_eq(name, "[") && !str_eq(name, "test") && !str_eq(name, "printf") &&
+        !str_eq(name, "wait")) {
         r->deep = true;
         r->reason = "a builtin may change what later words mean";
         r->reason_at = span.s[0].at;
@@ -470,29 +491,14 @@ void shell_feed_all(struct reader *r, size_t first)
 
 /* ---- output ---- */
 
-/* Behind a backslash, as echo -e and printf have it: the few that text for shells holds. */
-static void put_escape(struct strbuf *b, char c)
-{
-    static const char from[] = "nt\\\"'ar", to[] = "\n\t\\\"'\a\r";
-    const char *p = c ? strchr(from, c) : NULL;
-    if (!p) {
-        strbuf_putc(b, '\\');
-        strbuf_putc(b, c); /* the others make no words that matter, or a hole: */
-    } else {
-        strbuf_putc(b, to[p - from]);
-    }
-}
-
 static void put_text(struct strbuf *b, struct bytes text, bool escapes)
 {
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '\\' && escapes && i + 1 < text.n) {
+            /* The others shells see in ways of their own: not known, a hole. */
             char next = text.p[++i];
-            if (strchr("0123456789xuUc", next))
-                strbuf_put(b, "", 1);
-            else
-                put_escape(b, next);
+            strbuf_put(b, next == 'n' ? "\n" : next == 't' ? "\t" : next == '\\' ? "\\" : "", 1);
         } else {
             strbuf_put(b, &c, 1);
         }

@@ -1,8 +1,9 @@
 /*
  * Expansions inside words. See shell_internal.h.
  *
- * What an expansion makes is not known: it leaves a hole in the word. What matters is where it ends,
- * and which commands run while it is made: those in $(…), `…`, <(…), also deep inside of ${x:-…},
+ * What an expansion makes is not known: it leaves a hole in the word. What matters is where it
+ * ends, and which commands run while it is made: those in $(…), `…`, <(…), also deep inside of
+ * ${x:-…},
  * $((…)) and subscripts.
  *
  * Whether `((` begins arithmetic shows only at its end. It is read as arithmetic; when it turns out
@@ -202,7 +203,8 @@ struct snapshot {
 
 static struct snapshot snapshot_take(const struct parser *p)
 {
-    return (struct snapshot){*p->s, p->r->v.n, p->heredocs.n, p->r->feeds.n, p->r->deep, p->r->opaque};
+    return (struct snapshot){*p->s,         p->r->v.n,  p->heredocs.n,
+                             p->r->feeds.n, p->r->deep, p->r->opaque};
 }
 
 static void snapshot_return(struct parser *p, const struct snapshot *old)
@@ -344,11 +346,10 @@ static bool parameter(struct parser *p, struct build *b, bool quoted)
             return shell_fail(p, "a brace is not closed", at);
         /* The first of these behind the name says what the rest is. */
         if (word && !pattern && strchr("#%/^,", c) && c != HOLE)
-            pattern = !memchr(s->p + from, ':', s->i - from) &&
-                      !memchr(s->p + from, '-', s->i - from) &&
-                      !memchr(s->p + from, '+', s->i - from) &&
-                      !memchr(s->p + from, '=', s->i - from) &&
-                      !memchr(s->p + from, '?', s->i - from);
+            pattern =
+                !memchr(s->p + from, ':', s->i - from) && !memchr(s->p + from, '-', s->i - from) &&
+                !memchr(s->p + from, '+', s->i - from) && !memchr(s->p + from, '=', s->i - from) &&
+                !memchr(s->p + from, '?', s->i - from);
         if (!parameter_piece(p, b, c, quoted, pattern))
             return false;
     }

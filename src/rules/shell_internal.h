@@ -13,8 +13,8 @@
  * Only what a shell reads twice (eval, sh -c, backquotes with backslashes) is read again here; the
  * bytes of that are counted and limited, and so is the depth, over all nested texts together.
  *
- * A byte 0 stands for what an expansion makes: it is no byte of any text, since text with NUL is not
- * read. In a nested text it makes the word that it is in unknown.
+ * A byte 0 stands for what an expansion makes: it is no byte of any text, since text with NUL is
+ * not read. In a nested text it makes the word that it is in unknown.
  */
 #ifndef BAWN_RULES_SHELL_INTERNAL_H
 #define BAWN_RULES_SHELL_INTERNAL_H
@@ -29,7 +29,7 @@
 enum dialect { DIALECT_SH, DIALECT_BASH, DIALECT_ZSH };
 
 struct sword {
-    const char *text; /* as in command_word */
+    const char *text;    /* as in command_word */
     struct bytes cooked; /* quotes removed, HOLE for each expansion */
     uint32_t at, end;    /* place in the outermost text */
     bool known;
@@ -67,7 +67,7 @@ struct reader {
     VEC(struct icommand) v;
     VEC(struct sword) words; /* a stack */
     VEC(struct feed) feeds;
-    struct strbuf buf;       /* words being made: a stack as well */
+    struct strbuf buf; /* words being made: a stack as well */
     unsigned depth, level;
     unsigned nested; /* in a text that is read again: nothing of it is plain */
     size_t reread, reread_most;
@@ -136,7 +136,7 @@ struct parser {
     struct token tok;
     bool have; /* tok is the next one */
     enum word_mode mode;
-    bool outer_heredocs; /* the line round this substitution waits for heredocs */
+    bool outer_heredocs;     /* the line round this substitution waits for heredocs */
     const struct input *out; /* what the command just read writes, where that is plain to see */
     bool timed;              /* behind `time`, which may be the reserved word or a program */
     VEC(struct heredoc) heredocs;
@@ -147,11 +147,12 @@ struct build {
     size_t mark; /* in reader.buf */
     size_t from; /* in the source */
     bool unknown, quoted, expanded, splits, assign, glob, bracket, brace, tilde;
+    unsigned braces; /* that are open */
 };
 
 /* shell_lex.c */
-int shell_peek(struct source *s);                  /* the next byte, continuations passed over */
-int shell_peek_second(const struct source *s);     /* the one behind that */
+int shell_peek(struct source *s);              /* the next byte, continuations passed over */
+int shell_peek_second(const struct source *s); /* the one behind that */
 uint32_t shell_place(const struct source *s, size_t i);
 /* The text cannot be read further; false. */
 bool shell_fail(struct parser *p, const char *reason, size_t at);

@@ -227,7 +227,9 @@ static bool is_empty(const struct parser *p, const struct build *b)
 /* The elements of NAME=( … ). */
 static bool array_elements(struct parser *p, size_t at)
 {
-    struct parser inner = {.r = p->r, .s = p->s, .mode = WORD_FIRST,
+    struct parser inner = {.r = p->r,
+                           .s = p->s,
+                           .mode = WORD_FIRST,
                            .outer_heredocs = p->outer_heredocs || p->heredocs.n};
     bool good = shell_enter(p);
     if (!good)
@@ -248,12 +250,14 @@ static bool equals(struct parser *p, struct build *b)
     size_t at = s->i;
     bool variable = !b->assign && names_variable(p, b);
     bool first = is_empty(p, b);
-    if (first)
-        shell_deepen(p, "zsh replaces a word that begins with =", at);
     b->assign |= variable;
     s->i++;
     put(p, '=');
     int c = shell_peek(s);
+    if (first && !is_meta(c)) {
+        shell_deepen(p, "zsh replaces a word that begins with =", at);
+        b->glob |= s->dialect == DIALECT_ZSH;
+    }
     if (c == '~') {
         b->tilde |= !first;
     } else if (b->assign && c == '(' && p->r->buf.p[p->r->buf.n - 1] == '=') {
@@ -375,6 +379,16 @@ static bool special_byte(struct parser *p, struct build *b, int c)
         break;
     case '{':
         b->brace = true;
+        b->braces++;
+        break;
+    case '}':
+        if (b->braces) {
+            b->braces--;
+            break;
+        }
+        shell_deepen(p, "zsh ends a group here", at);
+        if (s->dialect == DIALECT_ZSH && !first)
+            shell_doubt(p, "a brace is closed that was not opened", at);
         break;
     case ',':
         b->glob |= b->brace;
@@ -737,6 +751,8 @@ static bool is_descriptor(struct parser *p)
         return false;
     if (b.n > 2 && b.p[0] == '{' && b.p[b.n - 1] == '}' &&
         shell_is_name((struct bytes){b.p + 1, b.n - 2})) {
+        if (p->s->dialect == DIALECT_SH)
+            shell_doubt(p, "shells disagree about {name} before a redirection", t->at);
         redirect_operator(p, -2);
         return true;
     }

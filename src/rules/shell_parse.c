@@ -294,8 +294,7 @@ bool shell_command(struct parser *p)
         return false;
     if (is)
         return true;
-    if (at_one_of(p, "then do done fi elif else esac } in ! time ]]") && !shell_at_word(p, "in") &&
-        !shell_at_word(p, "]]"))
+    if (at_one_of(p, "then do done fi elif else esac } in ! time"))
         return unexpected(p);
     if (p->tok.type != T_WORD && p->tok.type != T_REDIRECT)
         return unexpected(p);
@@ -471,12 +470,8 @@ bool shell_commands(struct parser *p, int close)
 void shell_nested(struct reader *r, struct bytes text, enum dialect dialect, const char *via,
                   uint32_t at, uint32_t end, const char *shown)
 {
-    struct source s = {.p = text.p,
-                       .n = text.n,
-                       .copied = true,
-                       .at = at,
-                       .length = end - at,
-                       .dialect = dialect};
+    struct source s = {
+        .p = text.p, .n = text.n, .copied = true, .at = at, .length = end - at, .dialect = dialect};
     struct parser p = {.r = r, .s = &s};
     const char *outer = r->via;
     size_t feeds = r->feeds.n;

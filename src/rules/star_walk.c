@@ -128,6 +128,8 @@ static int assign(struct star *s, struct scope *scope, const struct node *target
         r = eval(s, scope, target->a, &of);
         if (r == 0)
             r = eval(s, scope, target->b, &key);
+        s->at = target->at;
+        s->length = target->length;
         return r < 0 ? r : set_item(s, of, key, value);
     }
     size_t n = 0;

@@ -6,6 +6,7 @@
  * or may not take the next word: then both are taken to begin a command. What is appended or
  * replaced when it runs (xargs, find) makes words unknown.
  */
+#include "base/limits.h"
 #include "rules/shell_internal.h"
 #include "rules/unpack.h"
 
@@ -51,15 +52,15 @@ static const struct wrapper wrappers[] = {
     {"time", "af:o:pqvV", "append format= output= portability quiet verbose version help", 0, 0,
      NULL, NULL},
     {"nice", "n:0123456789", "adjustment= help version", 0, 0, NULL, NULL},
-    {"ionice", "c:n:p:P:u:thV", "class= classdata= pid= pgid= uid= ignore help version", 0, 0,
-     NULL, "p pid P pgid u uid"},
+    {"ionice", "c:n:p:P:u:thV", "class= classdata= pid= pgid= uid= ignore help version", 0, 0, NULL,
+     "p pid P pgid u uid"},
     {"chrt", "abdfimopRrvT:P:D:hV",
      "all-tasks batch deadline fifo idle max other pid reset-on-fork rr verbose sched-runtime= "
      "sched-period= sched-deadline= help version",
      1, DIGITS, NULL, "p pid m max"},
     {"taskset", "apchV", "all-tasks pid cpu-list help version", 1, 0, NULL, "p pid"},
-    {"timeout", "fk:ps:v", "foreground kill-after= preserve-status signal= verbose help version",
-     1, 0, NULL, NULL},
+    {"timeout", "fk:ps:v", "foreground kill-after= preserve-status signal= verbose help version", 1,
+     0, NULL, NULL},
     {"stdbuf", "i:o:e:", "input= output= error= help version", 0, 0, NULL, NULL},
     {"setsid", "cfwhV", "ctty fork wait help version", 0, 0, NULL, NULL},
     {"xargs", "0E:I:L:P:a:d:e::i::l::n:ops:rtx",
@@ -77,7 +78,8 @@ static const struct wrapper wrappers[] = {
      "workdir= tmpdir= shebang memfree= load= nice= env= header= plus rpl= replace= linebuffer",
      0, JOINS | REPLACES | LISTS, NULL, NULL},
     {"script", "aB:c:eE:fI:m:o:O:qt::T:hV",
-     "append command= echo= return flush force log-io= log-in= log-out= log-timing= logging-format= "
+     "append command= echo= return flush force log-io= log-in= log-out= log-timing= "
+     "logging-format= "
      "output-limit= quiet timing? help version",
      0, PERMUTES, "c command", NULL},
     {"su", "c:fg:G:hlmpPs:TVw:",
@@ -95,7 +97,8 @@ static const struct wrapper wrappers[] = {
     {"unshare", "mupinUCTrfcl:R:w:S:G:hV",
      "mount? uts? ipc? net? pid? user? cgroup? time? fork map-user= map-group= map-users= "
      "map-groups= map-auto map-root-user map-current-user kill-child? mount-proc? propagation= "
-     "setgroups= keep-caps root= wd= setuid= setgid= monotonic= boottime= load-interp= help version",
+     "setgroups= keep-caps root= wd= setuid= setgid= monotonic= boottime= load-interp= help "
+     "version",
      0, 0, NULL, NULL},
     {"nsenter", "at:m::u::i::n::p::U::C::T::S:G:r::w::W:eFZNhV",
      "all target= mount? uts? ipc? net? pid? user? cgroup? time? setuid= setgid= "
@@ -148,15 +151,20 @@ static const struct wrapper wrappers[] = {
      "wait= help",
      0, 0, NULL, NULL},
     {"dbus-run-session", "", "config-file= dbus-daemon= help version", 0, 0, NULL, NULL},
-    {"rlwrap", "aA:b:cC:D:eE:f:F:g:hH:iIl:mM:nNo:O:p:P:q:rRs:S:t:T:uUvw:WXz:", "", 0, 0, NULL, NULL},
+    {"rlwrap", "aA:b:cC:D:eE:f:F:g:hH:iIl:mM:nNo:O:p:P:q:rRs:S:t:T:uUvw:WXz:", "", 0, 0, NULL,
+     NULL},
 };
 
 /* What stands behind NAME run|sandbox, which takes options of its own. */
 static const struct wrapper ours = {
-    "bawn", "s:P:a:c:p:C:vqh",
+    "bawn",
+    "s:P:a:c:p:C:vqh",
     "sandbox= permissions-profile= ask-for-approval= config= enable= disable= profile= cd= "
     "add-dir= strict-config explain json log-denials status-fd= pass-fd= verbose quiet",
-    0, 0, NULL, NULL};
+    0,
+    0,
+    NULL,
+    NULL};
 
 static const struct wrapper *wrapper_of(const char *name)
 {
@@ -246,6 +254,8 @@ struct unwrapping {
     bool strange, joins, done;
 };
 
+static void unwrap(struct unwrapping *u, size_t first);
+
 static const char *via_of(const struct unwrapping *u, const char *behind)
 {
     const char *via = arena_printf(u->r->a, "%s%s", u->name, behind);
@@ -272,26 +282,139 @@ static void run_text(const struct unwrapping *u, struct bytes text, const struct
         shell_nested(u->r, text, DIALECT_SH, via_of(u, behind), w->at, w->end, w->text);
 }
 
-/* env -S TEXT: the text is split, what follows is appended. */
+/* ---- env -S ---- */
+
+/* What env(1) makes of one string: words, by rules of its own. */
+struct splitting {
+    struct reader *r;
+    struct bytes text;
+    size_t i;
+    struct strbuf word;
+    bool any, unknown, over;
+    char quote; /* the one we are in, or 0 */
+    VEC(struct sword) words;
+    const struct sword *from;
+};
+
+static void end_word(struct splitting *t)
+{
+    if (!t->any)
+        return;
+    struct sword *s = vec_push(&t->words);
+    if (!s || strbuf_failed(&t->word)) {
+        t->r->error = -ENOMEM;
+        return;
+    }
+    *s = (struct sword){.cooked = shell_keep(t->r, strbuf_text(&t->word), t->word.n),
+                        .at = t->from->at,
+                        .end = t->from->end,
+                        .known = !t->unknown};
+    s->text = t->unknown ? t->from->text : s->cooked.p;
+    strbuf_clear(&t->word);
+    t->any = t->unknown = false;
+}
+
+static void put_in(struct splitting *t, char c)
+{
+    strbuf_put(&t->word, &c, 1);
+    t->any = true;
+}
+
+/* Behind a backslash. */
+static void split_escape(struct splitting *t)
+{
+    static const char from[] = "fnrtv#$\"'\\", to[] = "\f\n\r\t\v#$\"'\\";
+    char c = t->i < t->text.n ? t->text.p[t->i++] : '\\';
+    const char *p = c ? strchr(from, c) : NULL;
+    if (t->quote == '\'' && c != '\'' && c != '\\') {
+        put_in(t, '\\');
+        put_in(t, c);
+    } else if (c == '_' && !t->quote) {
+        end_word(t);
+    } else if (c == 'c' && !t->quote) {
+        t->over = true;
+    } else if (c == '\n') {
+        return; /* joined */
+    } else {
+        put_in(t, c == '_' ? ' ' : p ? to[p - from] : c);
+    }
+}
+
+static void split_byte(struct splitting *t)
+{
+    char c = t->text.p[t->i++];
+    if (c == '\\') {
+        split_escape(t);
+    } else if (c == '\'' || c == '"') {
+        if (t->quote && t->quote != c) {
+            put_in(t, c);
+            return;
+        }
+        t->quote = t->quote ? '\0' : c;
+        t->any = true;
+    } else if (!t->quote && c && strchr(" \t\n\v\f\r", c)) {
+        end_word(t);
+    } else if (!t->quote && !t->any && c == '#') {
+        t->over = true;
+    } else if (c == HOLE || (c == '$' && t->quote != '\'')) {
+        while (c == '$' && t->i < t->text.n && t->text.p[t->i++] != '}')
+            ;
+        t->unknown = true;
+        put_in(t, HOLE);
+    } else {
+        put_in(t, c);
+    }
+}
+
+static bool split_words(struct splitting *t)
+{
+    while (t->i < t->text.n && !t->over && !t->r->error)
+        split_byte(t);
+    end_word(t);
+    return !t->r->error;
+}
+
+/* env -S TEXT: what it is split into takes its place, options and all. */
 static void split_string(struct unwrapping *u, struct bytes text, size_t next)
 {
     struct reader *r = u->r;
-    struct sword first = {.cooked = text, .at = u->span.s[0].at, .end = u->span.s[0].end};
-    struct bytes all = text;
-    if (next < u->span.n) {
-        struct sword *s;
-        struct command_word *w;
-        struct span rest = shell_from(u->span, next - 1);
-        if (!copy_span(r, rest, 0, &s, &w))
-            return;
-        s[0].cooked = text;
-        all = shell_join(r, (struct span){s, w, rest.n});
-    }
-    first.text = u->span.s[next - 1].text;
-    first.end = u->span.s[u->span.n - 1].end;
-    run_text(u, all, &first, " -S");
+    struct splitting t = {.r = r, .text = text, .from = &u->span.s[next - 1]};
     u->done = true;
+    r->reread += text.n;
+    if (r->depth >= MAX_SHELL_DEPTH || r->reread > r->reread_most) {
+        if (!r->opaque) {
+            r->opaque = true;
+            r->opaque_reason = "it is nested too deeply";
+            r->opaque_at = u->span.s[0].at;
+        }
+    } else if (split_words(&t)) {
+        size_t n = 1 + t.words.n + (u->span.n - next);
+        struct sword *s = arena_alloc(r->a, n * sizeof(*s));
+        struct command_word *w = arena_alloc(r->a, n * sizeof(*w));
+        if (!s || !w) {
+            r->error = -ENOMEM;
+        } else {
+            s[0] = u->span.s[0];
+            if (t.words.n)
+                memcpy(s + 1, t.words.v, t.words.n * sizeof(*s));
+            memcpy(s + 1 + t.words.n, u->span.s + next, (u->span.n - next) * sizeof(*s));
+            for (size_t i = 0; i < n; i++)
+                w[i] = (struct command_word){s[i].text, s[i].known};
+            if (memchr(text.p, HOLE, text.n))
+                shell_unknown(r, t.from->text, "env -S", t.from->at, t.from->end);
+            struct unwrapping again = {
+                .r = r, .name = u->name, .span = {s, w, n}, .row = u->row, .dialect = u->dialect};
+            r->depth++;
+            if (!r->error)
+                unwrap(&again, 1);
+            r->depth--;
+        }
+    }
+    vec_release(&t.words);
+    strbuf_release(&t.word);
 }
+
+/* ---- one wrapper, continued ---- */
 
 static void take_option(struct unwrapping *u, const struct unpack *state,
                         const struct unpacked *item)
@@ -370,8 +493,8 @@ static void run_operands(struct unwrapping *u, size_t i)
     const struct wrapper *row = u->row;
     struct span span = u->span;
     if (row->flags & ASSIGNS)
-        while (i < span.n && (is_assignment(&span.s[i]) ||
-                              (span.w[i].known && str_eq(span.w[i].text, "-"))))
+        while (i < span.n &&
+               (is_assignment(&span.s[i]) || (span.w[i].known && str_eq(span.w[i].text, "-"))))
             i++;
     size_t skip = row->operands;
     if ((row->flags & DIGITS) && i < span.n && span.w[i].known && !is_number(span.w[i].text))
@@ -423,10 +546,9 @@ static void run_find(struct unwrapping *u)
         if (!span.w[i].known || !names_have(actions, bytes_of(span.w[i].text)))
             continue;
         size_t from = i + 1, to = from;
-        while (to < span.n &&
-               !(span.w[to].known && (str_eq(span.w[to].text, ";") ||
-                                      (str_eq(span.w[to].text, "+") &&
-                                       str_eq(span.w[to - 1].text, "{}")))))
+        while (to < span.n && !(span.w[to].known && (str_eq(span.w[to].text, ";") ||
+                                                     (str_eq(span.w[to].text, "+") &&
+                                                      str_eq(span.w[to - 1].text, "{}")))))
             to++;
         struct span command = {span.s + from, span.w + from, to - from};
         command = replaced(u->r, command, "{}");

@@ -73,8 +73,7 @@ static bool is_it(const struct command *c, bool unknown, bool word)
         return true;
     const char *name = base(c->words[0].text);
     const char *wanted = str_eq(name, "git") ? "push" : str_eq(name, "rm") ? "-rf" : NULL;
-    return wanted && c->n > 1 &&
-           (c->words[1].known ? str_eq(c->words[1].text, wanted) : word);
+    return wanted && c->n > 1 && (c->words[1].known ? str_eq(c->words[1].text, wanted) : word);
 }
 
 static bool has_it(const struct command_list *list, bool unknown, bool word)
@@ -164,44 +163,165 @@ static void expect_reading(enum reading wanted, const char *const *texts)
 
 static void test_plain(void **state)
 {
-    static const char *const texts[] = {
-        "", "  ", "# only a comment", "\n\n", "git status", "git status;", "git status\n",
-        "a && b || c; d | e\nf", "a &&\n\n b", "a |\nb", "echo 'a b' \"c d\" e\\ f",
-        "echo \"a \\\" \\$ \\` \\\\ \\x\"", "echo a#b '#' # comment", "a\\\nb c\\\n d", "[ a = b ]",
-        "echo HEAD@{1} {} a}b", "echo -n --x=y a=b", "echo '*' \"?\" \\* '$x' '`'", "grep 'x$' y",
-        "grep \"x$\" y", "echo \xc3\xa4 \xff \xc2\xa0", "echo a\rb", "echo \"a\nb\"", "echo ] a]",
-        "env git push", "xargs rm", "sh -c 'a > b'", "find . -exec rm {} \\;", "echo ''", "git a!b",
-        "echo then do done", "a;b|c", NULL};
+    static const char *const texts[] = {"",
+                                        "  ",
+                                        "# only a comment",
+                                        "\n\n",
+                                        "git status",
+                                        "git status;",
+                                        "git status\n",
+                                        "a && b || c; d | e\nf",
+                                        "a &&\n\n b",
+                                        "a |\nb",
+                                        "echo 'a b' \"c d\" e\\ f",
+                                        "echo \"a \\\" \\$ \\` \\\\ \\x\"",
+                                        "echo a#b '#' # comment",
+                                        "a\\\nb c\\\n d",
+                                        "[ a = b ]",
+                                        "echo HEAD@{1} {} a{b}",
+                                        "echo -n --x=y a=b",
+                                        "echo '*' \"?\" \\* '$x' '`'",
+                                        "grep 'x$' y",
+                                        "grep \"x$\" y",
+                                        "echo \xc3\xa4 \xff \xc2\xa0",
+                                        "echo a\rb",
+                                        "echo \"a\nb\"",
+                                        "echo ] a]",
+                                        "env git push",
+                                        "xargs rm",
+                                        "sh -c 'a > b'",
+                                        "find . -exec rm {} \\;",
+                                        "echo ''",
+                                        "git a!b",
+                                        "echo then do done",
+                                        "a;b|c",
+                                        "echo $",
+                                        NULL};
     (void)state;
     expect_reading(READING_PLAIN, texts);
 }
 
 static void test_deep(void **state)
 {
-    static const char *const texts[] = {
-        "a > b", "a 2>&1", "a < b", "X=1 a", "X=1", "(a)", "{ a; }", "a &", "! a", "time a",
-        "echo $x", "echo \"$x\"", "echo $(a)", "echo `a`", "echo *", "echo a?", "echo [ab]", "echo ~",
-        "echo ~/x", "echo a=~/x", "echo {a,b}", "echo {1..3}", "if a; then b; fi",
-        "for x in a; do b; done", "f() { a; }", "a <<E\nb\nE", "a <<< b", "echo $'a'", "echo $\"a\"",
-        "[[ a ]]", "(( 1 ))", "coproc a", "cat <(a)", "eval a", "set -e", "export A=b", ". x",
-        "source x", "trap a EXIT", "a |& b", "a &> b", "echo =git", "=git a", "echo a\\", "echo $",
-        "echo \"a$'\"", "case a in b) ;; esac", "while a; do b; done", "hash -p x git", "%1",
-        "echo \001", "echo \177", NULL};
+    static const char *const texts[] = {"a > b",
+                                        "a 2>&1",
+                                        "a < b",
+                                        "X=1 a",
+                                        "X=1",
+                                        "(a)",
+                                        "{ a; }",
+                                        "a &",
+                                        "! a",
+                                        "time a",
+                                        "echo $x",
+                                        "echo \"$x\"",
+                                        "echo $(a)",
+                                        "echo `a`",
+                                        "echo *",
+                                        "echo a?",
+                                        "echo [ab]",
+                                        "echo ~",
+                                        "echo ~/x",
+                                        "echo a=~/x",
+                                        "echo {a,b}",
+                                        "echo {1..3}",
+                                        "if a; then b; fi",
+                                        "for x in a; do b; done",
+                                        "f() { a; }",
+                                        "a <<E\nb\nE",
+                                        "a <<< b",
+                                        "echo $'a'",
+                                        "echo $\"a\"",
+                                        "[[ a ]]",
+                                        "(( 1 ))",
+                                        "coproc a",
+                                        "cat <(a)",
+                                        "eval a",
+                                        "set -e",
+                                        "export A=b",
+                                        ". x",
+                                        "source x",
+                                        "trap a EXIT",
+                                        "a |& b",
+                                        "a &> b",
+                                        "echo =git",
+                                        "=git a",
+                                        "echo a\\",
+                                        "echo \"a$'\"",
+                                        "case a in b) ;; esac",
+                                        "while a; do b; done",
+                                        "hash -p x git",
+                                        "%1",
+                                        "echo }",
+                                        "echo a}b", "echo @{1}}",
+                                        "echo \001",
+                                        "echo \177",
+                                        NULL};
     (void)state;
     expect_reading(READING_DEEP, texts);
 }
 
 static void test_opaque(void **state)
 {
-    static const char *const texts[] = {
-        "echo 'a", "echo \"a", "echo `a", "echo $(a", "echo ${a", "echo $((1", "(a", "{ a;", "a )",
-        "a ;; b", "if a; then b", "if a; b; fi", "then a", "fi", "a && ", "a |", "| a", "&& a", "; a",
-        "for x in a; b", "for in", "case a in b", "case a in b) c", "f() {", "a >", "a > ;", "a <<",
-        "[[ a", "[[ a b c ]]", "echo (a)", "a b()", "()", "{ }", "( )", "if ; then a; fi", "}", "esac",
-        "while do a; done", "echo $(a; b", "echo \"$(echo 'a)\"", "a & & b", "a ;& b", "a &&& b",
-        "sh -c 'it'\\''s'", "eval 'a )'", "function", "select", "echo ${x:-'a}", "a <<\"E\nb\nE",
-        "cat <<$(a)\nx\n", "sh -c \"a 'b\"", "do", "done", "elif", "! (", "alias git=rm; git x",
-        "echo $'\\'; git push #'", "echo @(a|b)", NULL};
+    static const char *const texts[] = {"echo 'a",
+                                        "echo \"a",
+                                        "echo `a",
+                                        "echo $(a",
+                                        "echo ${a",
+                                        "echo $((1",
+                                        "(a",
+                                        "{ a;",
+                                        "a )",
+                                        "a ;; b",
+                                        "if a; then b",
+                                        "if a; b; fi",
+                                        "then a",
+                                        "fi",
+                                        "a && ",
+                                        "a |",
+                                        "| a",
+                                        "&& a",
+                                        "; a",
+                                        "for x in a; b",
+                                        "for in",
+                                        "case a in b",
+                                        "case a in b) c",
+                                        "f() {",
+                                        "a >",
+                                        "a > ;",
+                                        "a <<",
+                                        "[[ a",
+                                        "[[ a b c ]]",
+                                        "echo (a)",
+                                        "a b()",
+                                        "()",
+                                        "{ }",
+                                        "( )",
+                                        "if ; then a; fi",
+                                        "}",
+                                        "esac",
+                                        "while do a; done",
+                                        "echo $(a; b",
+                                        "echo \"$(echo 'a)\"",
+                                        "a & & b",
+                                        "a ;& b",
+                                        "a &&& b",
+                                        "sh -c 'it'\\''s'",
+                                        "eval 'a )'",
+                                        "function",
+                                        "select",
+                                        "echo ${x:-'a}",
+                                        "a <<\"E\nb\nE",
+                                        "cat <<$(a)\nx\n",
+                                        "sh -c \"a 'b\"",
+                                        "do",
+                                        "done",
+                                        "elif",
+                                        "! (",
+                                        "alias git=rm; git x",
+                                        "echo $'\\'; git push #'",
+                                        "echo @(a|b)",
+                                        NULL};
     (void)state;
     expect_reading(READING_OPAQUE, texts);
 }
@@ -247,6 +367,8 @@ static void test_lists(void **state)
         {"eval 'a b' c", "eval a b c; [eval] a b c"},
         {"trap 'a b' EXIT", "trap a b EXIT; [trap] a b"},
         {"((i++)); [[ a < b ]]", ""},
+        {"((rm))", "[((…))] rm"},
+        {"((c))|d", "[((…))] c; d"},
         {"for x in a b; do c; done", "c"},
         {"case a in b|c) d;; e) ;; esac", "d"},
         {"flock -n x -c 'a b'", "flock -n x -c a b; [flock -c] a b"},
@@ -255,6 +377,9 @@ static void test_lists(void **state)
         {"a 2>b <c >d e", "a e"},
         {"a >$(b) c", "a c; [$(…)] b"},
         {"a {x} y{ z}", "a {x} y{ z}"},
+        {"env -S 'a | \"b c\"' d", "env -S a | \"b c\" d; [env] a | b c d"},
+        {"env -S '-u x a'", "env -S -u x a; [env] a"},
+        {"env -S 'a ${X} b'", "env -S a ${X} b; [env] a {a ${X} b} b"},
         {"", ""},
     };
     unsigned wrong = 0;
@@ -292,7 +417,8 @@ static void test_argv(void **state)
         {{"bash", "-c"}, "bash -c", READING_PLAIN},
         {{"bash", "x", "-c", "a"}, "bash x -c a", READING_PLAIN},
         {{"env", "git", "push"}, "env git push; [env] git push", READING_PLAIN},
-        {{"sudo", "bash", "-c", "a > b"}, "sudo bash -c a > b; [sudo] bash -c a > b; [bash -c] a",
+        {{"sudo", "bash", "-c", "a > b"},
+         "sudo bash -c a > b; [sudo] bash -c a > b; [bash -c] a",
          READING_PLAIN},
         {{"if", "a"}, "if a", READING_PLAIN},
         {{"X=1", "a"}, "X=1 a", READING_PLAIN},
@@ -304,8 +430,7 @@ static void test_argv(void **state)
         assert_string_equal(shown_list(&a, &list), rows[i].list);
         assert_int_equal(list.reading, rows[i].reading);
         for (size_t k = 0; k < list.n; k++)
-            assert_int_equal(list.v[k].plain,
-                             list.reading == READING_PLAIN && !list.v[k].via);
+            assert_int_equal(list.v[k].plain, list.reading == READING_PLAIN && !list.v[k].via);
     }
 }
 
@@ -316,16 +441,11 @@ static void test_places(void **state)
         size_t index;
         const char *place;
     } rows[] = {
-        {"a b && c d", 0, "a b"},
-        {"a b && c d", 1, "c d"},
-        {"  a 'b c' ;d", 0, "a 'b c'"},
-        {"x $(y z) w", 1, "y z"},
-        {"x `y z` w", 1, "y z"},
-        {"x `y \\`z\\`` w", 2, "`y \\`z\\``"},
-        {"x \"$(y 'z')\"", 1, "y 'z'"},
-        {"sudo env a b", 2, "a b"},
-        {"sh -c 'a b'", 1, "'a b'"},
-        {"cat <<E\n$(a b)\nE\n", 1, "$(a b)\nE\n"},
+        {"a b && c d", 0, "a b"},       {"a b && c d", 1, "c d"},
+        {"  a 'b c' ;d", 0, "a 'b c'"}, {"x $(y z) w", 1, "y z"},
+        {"x `y z` w", 1, "y z"},        {"x `y \\`z\\`` w", 2, "`y \\`z\\``"},
+        {"x \"$(y 'z')\"", 1, "y 'z'"}, {"sudo env a b", 2, "a b"},
+        {"sh -c 'a b'", 1, "'a b'"},    {"cat <<E\n$(a b)\nE\n", 1, "$(a b)\nE\n"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -363,14 +483,16 @@ static void test_pipes(void **state)
 
 static void test_split(void **state)
 {
-    static const char *const bad[] = {"a; b", "a | b", "a > b", "$x", "a *", "'a", "", "X=1 a", "(a)",
-                                      "a &", "a\nb", "`a`", "a 'b", "~/x", "{a,b} c", NULL};
+    static const char *const bad[] = {"a; b", "a | b", "a > b",   "$x",  "a *",  "'a",
+                                      "",     "X=1 a", "(a)",     "a &", "a\nb", "`a`",
+                                      "a 'b", "~/x",   "{a,b} c", NULL};
     const char **argv;
     size_t argc;
     (void)state;
     _cleanup_arena_ struct arena a = {0};
     assert_int_equal(
-        command_split(&a, BYTES("git commit -m 'a b' \"c\\\"d\" e\\ f # x"), &argv, &argc, NULL), 0);
+        command_split(&a, BYTES("git commit -m 'a b' \"c\\\"d\" e\\ f # x"), &argv, &argc, NULL),
+        0);
     assert_int_equal(argc, 6);
     assert_string_equal(argv[3], "a b");
     assert_string_equal(argv[4], "c\"d");
@@ -391,9 +513,9 @@ static void test_split(void **state)
 static void test_text(void **state)
 {
     static const char *const rows[][4] = {
-        {"git", "push"},      {"a b", "c'd"},  {"", "x"},         {"if", "then"}, {"X=1", "Y=2"},
-        {"a\nb", "\t"},       {"$x", "`y`"},   {"*", "?"},        {"#a", "a#b"},  {"~", "~/x"},
-        {"\\", "\""},         {"{a,b}", "{}"}, {"!", "[["},       {"\xff", "ä"},  {"=x", "%1"},
+        {"git", "push"},      {"a b", "c'd"},  {"", "x"},          {"if", "then"},  {"X=1", "Y=2"},
+        {"a\nb", "\t"},       {"$x", "`y`"},   {"*", "?"},         {"#a", "a#b"},   {"~", "~/x"},
+        {"\\", "\""},         {"{a,b}", "{}"}, {"!", "[["},        {"\xff", "ä"},   {"=x", "%1"},
         {"a;b", "c|d", "e&"}, {"-n", "--x=y"}, {"time", "coproc"}, {"[", "a", "]"},
     };
     (void)state;
@@ -452,11 +574,13 @@ static void test_many_parts(void **state)
 static void test_nesting(void **state)
 {
     static const char *const pieces[] = {
-        "$(",  "`",       "(",      "((",     "$((",   "{ ",        "${x:-",  "\"$(",     "\"${x:-",
-        "<(",  "[[ (",    "[[ ! ",  "if ",    "! ",    "f() ",      "eval ",  "sudo ",    "sh -c \"",
-        "time ", "coproc ", "a=(",  "$[",     "a[",    "case x in ", "env -S ", "xargs ", "while ",
-        "find -exec ", "echo @(", "<<a ", "\\\n", "${ ", "|", "function f ", "$'", "$((`", "\\`\\\\",
-        "bash <<< ", "$a ", "trap '", "\"${x#\"", "(( ", "a[$((", "'\\''"};
+        "$(",      "`",       "(",          "((",       "$((",    "{ ",          "${x:-",
+        "\"$(",    "\"${x:-", "<(",         "[[ (",     "[[ ! ",  "if ",         "! ",
+        "f() ",    "eval ",   "sudo ",      "sh -c \"", "time ",  "coproc ",     "a=(",
+        "$[",      "a[",      "case x in ", "env -S ",  "xargs ", "while ",      "find -exec ",
+        "echo @(", "<<a ",    "\\\n",       "${ ",      "|",      "function f ", "$'",
+        "$((`",    "\\`\\\\", "bash <<< ",  "$a ",      "trap '", "\"${x#\"",    "(( ",
+        "a[$((",   "'\\''"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++)
         for (size_t times = 50; times <= 20000; times *= 20) {
@@ -479,7 +603,8 @@ static void test_no_memory(void **state)
 {
     static const char text[] =
         "f() { a | b; }; echo $(x) `y \\`z\\`` \"${a:-$(b)}\" <<E | sudo sh -c \"c $d\"\n$(e)\nE\n"
-        "echo 'a b' | sh; env -S 'a b' c; ls | xargs -I{} rm {}; a=(1 2); eval 'a > b'; trap a EXIT";
+        "echo 'a b' | sh; env -S 'a b' c; ls | xargs -I{} rm {}; a=(1 2); eval 'a > b'; trap a "
+        "EXIT";
     (void)state;
     unsigned long n = 1;
     for (;; n++) {
