@@ -21,8 +21,8 @@
 #define MAX_NET_RULES 1000000u /* as many keys as a file may have */
 
 /* The record. */
-#define MAX_EVENT_ARGV   8192u         /* bytes of a command's words; more is left out in the middle */
-#define MAX_EVENT_TEXT   4096u         /* bytes of any other text of an event */
+#define MAX_EVENT_ARGV   8192u /* bytes of a command's words; more is left out in the middle */
+#define MAX_EVENT_TEXT   4096u /* bytes of any other text of an event */
 #define MAX_RECORD_BYTES (512u * 1024) /* one line: sixfold where every byte is an escape */
 #define MAX_AUDIT_FILES  12000u        /* a thousand years */
 #define MAX_AUDIT_FAULTS 1000u         /* that are listed; the rest is counted */
@@ -39,8 +39,8 @@
 #define MAX_SHELL_REREAD (4u * 1024 * 1024) /* bytes read again: eval, sh -c, backquotes */
 
 /* Rules files. */
-#define MAX_STAR_STEPS   10000000u           /* of one evaluation */
-#define MAX_STAR_BYTES   (64u * 1024 * 1024) /* that one evaluation holds, its text left out */
+#define MAX_STAR_STEPS   10000000u             /* of one evaluation */
+#define MAX_STAR_BYTES   (64u * 1024 * 1024)   /* that one evaluation holds, its text left out */
 #define MAX_STAR_TEXT    (1024u * 1024 * 1024) /* places in it have 32 bits */
 #define MAX_STAR_DEPTH   1500u /* nesting of what is evaluated, calls included: C recursion */
 #define MAX_STAR_NESTING 400u  /* nesting of blocks and brackets in the text */

@@ -41,8 +41,8 @@ static bool outside_is_open(struct front *f, struct error *err)
         (void)error_set(err, -EPERM, "a project's file keeps every command in the sandbox");
         return false;
     }
-    return requirements_check_profile(f->s->config, ":danger-full-access",
-                                      MODE_DANGER_FULL_ACCESS, &asked, &instead, err) == 0;
+    return requirements_check_profile(f->s->config, ":danger-full-access", MODE_DANGER_FULL_ACCESS,
+                                      &asked, &instead, err) == 0;
 }
 
 static int decide_line(struct front *f, struct error *err)
@@ -82,7 +82,8 @@ static void hint_refusal(const struct front *f, struct error *err)
             return;
         }
     }
-    error_hint(err, "-a on-request asks about it; bawn rules explain -- CMD shows how it is judged");
+    error_hint(err,
+               "-a on-request asks about it; bawn rules explain -- CMD shows how it is judged");
 }
 
 /* WHY in one line, recorded; exits 3. */
@@ -151,8 +152,9 @@ static int ask(struct front *f, struct answer *ret)
     /* Nobody is asked in vain. */
     front_open_record(f);
     if (!f->audit)
-        return refuse(f, NULL, arena_printf(f->a, "what needs approval must be recorded: %s",
-                                            f->audit_problem));
+        return refuse(
+            f, NULL,
+            arena_printf(f->a, "what needs approval must be recorded: %s", f->audit_problem));
     struct asked asked = {.why = why_asked(f),
                           .outside = f->verdict.place == PLACE_OUTSIDE,
                           .session = true,
@@ -172,9 +174,10 @@ static int ask(struct front *f, struct answer *ret)
         return refuse(f, &broken, err.message);
     }
     if (ret->kind == ANSWER_NO || ret->kind == ANSWER_ABORT)
-        return refuse(f, ret, ret->problem              ? ret->problem
-                              : ret->kind == ANSWER_ABORT ? "aborted"
-                                                          : "the answer was no");
+        return refuse(f, ret,
+                      ret->problem                ? ret->problem
+                      : ret->kind == ANSWER_ABORT ? "aborted"
+                                                  : "the answer was no");
     if (front_keep(f, ret, &err) < 0)
         print_warning("for this once only: %s", err.message);
     return 0;
@@ -248,36 +251,50 @@ static int setup_again(const struct front *f, struct setup *s, struct options *o
     return cli_load(s, o);
 }
 
+/* The program a rule or a person allowed is the one on this PATH. */
+static int set_path(const struct front *f, struct setup *s)
+{
+    struct string_list *set = &s->config->env_set;
+    bool by_rules = f->here.judgement.class == LINE_ALLOW;
+    const char *path = by_rules ? here_firm_path(&f->here) : f->here.path;
+    if (!path || setenv("PATH", path, 1) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < set->n; i++)
+        if (str_starts(set->v[i], "PATH=") &&
+            !(set->v[i] = arena_printf(&s->arena, "PATH=%s", path)))
+            return -ENOMEM;
+    return 0;
+}
+
 /* One run, with the grants. REFUSED may be NULL. */
 static int run_once(struct front *f, struct refusals *refused, bool *ret_started)
 {
     struct error err = {0};
     struct options o;
     struct setup other = {0}, *s = f->s;
-    const bool changed = f->here.judgement.permissions || f->verdict.place == PLACE_OUTSIDE ||
-                         f->s->plan != NULL;
+    const bool changed =
+        f->here.judgement.permissions || f->verdict.place == PLACE_OUTSIDE || f->s->plan != NULL;
     int status = changed ? setup_again(f, &other, &o) : 0;
     *ret_started = false;
     if (changed)
         s = &other;
     if (status == 0 && grants_apply(s, &f->grants, &err) < 0)
         status = cli_error(&err, EXIT_REFUSED);
+    if (status == 0 && f->verdict.place == PLACE_OUTSIDE && f->here.path && set_path(f, s) < 0)
+        status = cli_failure(EXIT_BROKEN, "out of memory");
     if (status == 0)
         status = launch_prepare(s);
-    /* The program a rule or a person allowed is the one on this PATH. */
-    if (status == 0 && f->verdict.place == PLACE_OUTSIDE && f->here.path && setenv("PATH", f->here.path, 1) < 0)
-        status = cli_failure(EXIT_BROKEN, "out of memory");
     if (status == 0) {
-        const struct launch_extra extra = {.see_denial = refused ? see_denial : NULL,
-                                           .data = refused,
-                                           .no_summary = !f->report};
+        const struct launch_extra extra = {
+            .see_denial = refused ? see_denial : NULL, .data = refused, .no_summary = !f->report};
         status = launch_run(s, &extra, ret_started);
     }
     /* The process ends soon: memory of a big plan is faster given back by the kernel. */
     return status;
 }
 
-/* Can somebody be asked when the sandbox refused something? Only then is it worth to watch for it. */
+/* Can somebody be asked when the sandbox refused something? Only then is it worth to watch for it.
+ */
 static bool can_offer(const struct front *f)
 {
     bool policy = f->here.policy.kind == POLICY_ON_REQUEST ||
@@ -306,8 +323,8 @@ static void say_grants(struct front *f, struct refusals *r)
 {
     vec_foreach (g, &r->grants.v) {
         const char *words = grant_words(f->a, g);
-        print_note("the sandbox refused to let it %s; --grant %s asks for it",
-                   words ? words : "", show(g->text));
+        print_note("the sandbox refused to let it %s; --grant %s asks for it", words ? words : "",
+                   show(g->text));
     }
 }
 
@@ -358,7 +375,8 @@ static bool offer_again(struct front *f, struct refusals *r)
             print_warning("the answer is not recorded: %s", err.message);
         yes = false;
     } else if (yes) {
-        /* A session's answer belongs to the words as they were given, and begins with the grants. */
+        /* A session's answer belongs to the words as they were given, and begins with the grants.
+         */
         struct error kept = {0};
         if (front_keep(f, &answer, &kept) < 0)
             print_warning("for this once only: %s", kept.message);
@@ -443,8 +461,8 @@ static int go(struct front *f)
     f->here.s = f->s;
     f->here.a = f->a;
     r = here_judge(&f->here, (const char *const *)f->options.rest, f->options.n_rest, &err);
-    f->shown = r < 0 ? NULL
-                     : command_text(f->a, (const char *const *)f->options.rest, f->options.n_rest);
+    f->shown =
+        r < 0 ? NULL : command_text(f->a, (const char *const *)f->options.rest, f->options.n_rest);
     if (r == 0 && !f->shown)
         r = error_errno(&err, -ENOMEM, "cannot judge the command");
     if (r < 0)
@@ -459,9 +477,10 @@ static int go(struct front *f)
     if (f->options.explain)
         return explain(f);
     if (f->verdict.action == ACTION_REFUSE)
-        return refuse(f, NULL, f->here.judgement.class >= LINE_DANGEROUS && f->here.judgement.reason
-                                   ? f->here.judgement.reason
-                                   : f->verdict.why);
+        return refuse(f, NULL,
+                      f->here.judgement.class >= LINE_DANGEROUS && f->here.judgement.reason
+                          ? f->here.judgement.reason
+                          : f->verdict.why);
     if (f->verdict.action == ACTION_ASK) {
         status = ask(f, &answer);
         asked = &answer;
@@ -485,8 +504,9 @@ int cmd_run(int argc, char **argv)
     if (!cli_parse(FOR_RUN, argc, argv, &s, &f.options, &status))
         return status;
     if (f.options.n_rest == 0 || !*f.options.rest[0]) {
-        (void)error_set(&err, -EINVAL, f.options.n_rest ? "run: the command's name is empty"
-                                                        : "run: no command given");
+        (void)error_set(&err, -EINVAL,
+                        f.options.n_rest ? "run: the command's name is empty"
+                                         : "run: no command given");
         error_hint(&err, "bawn run [options] [--] CMD…; see bawn run --help");
         return cli_error(&err, EXIT_USAGE);
     }

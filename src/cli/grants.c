@@ -87,9 +87,11 @@ static int of_file(struct arena *a, const struct setup *s, const struct denial *
         *ret_why = "it is bawn's own, or required to be shut";
         return -ENOENT;
     }
-    g.what = nearest(a, d->what);
-    if (!g.what)
+    char *real;
+    const char *near = nearest(a, d->what);
+    if (!near || path_canonical(a, near, &real, NULL) < 0)
         return -ENOMEM;
+    g.what = real;
     /* What lies there is another's business: the whole file tree, or somebody's home. */
     if (!g.what[1] || (s->home && path_is_below(s->home, g.what))) {
         *ret_why = "it does not exist, and the directory above is too much to open";
@@ -170,7 +172,12 @@ static int apply_file(struct setup *s, const struct grant *g, struct error *err)
 {
     struct profile *p = s->profile;
     const enum access want = g->kind == GRANT_WRITE ? ACCESS_WRITE : ACCESS_READ;
-    if (p->full_access || permissions_check(p, g->what).access >= want)
+    char *real;
+    if (p->full_access)
+        return 0;
+    if (path_canonical(&s->arena, g->what, &real, NULL) < 0 || !str_eq(real, g->what))
+        return error_set(err, -EPERM, "%s is not granted: it leads elsewhere now", show(g->text));
+    if (permissions_check(p, g->what).access >= want)
         return 0;
     struct perm_entry *v = arena_zalloc(&s->arena, p->n_entries + 1, sizeof(*v));
     if (!v)

@@ -17,13 +17,19 @@ static int find_program(void *data, struct arena *a, const char *name, struct pr
     return program_find(a, &request, name, ret);
 }
 
-/* With full access nothing is a sandbox's. */
+/* With full access nothing is a sandbox's. Where it is read-only now, it may have been another
+ * sandbox's before: the project, and what is for temporary files, always count. */
 static int find_writable(struct here *h)
 {
     const struct profile *p = h->s->profile;
-    h->writable = arena_zalloc(h->a, p->n_entries + 1, sizeof(*h->writable));
+    const char *always[] = {h->s->cwd_lost ? NULL : h->s->cwd, h->s->config->project.root, "/tmp",
+                            "/var/tmp"};
+    h->writable = arena_zalloc(h->a, p->n_entries + ARRAY_LEN(always), sizeof(*h->writable));
     if (!h->writable)
         return -ENOMEM;
+    for (size_t i = 0; !p->full_access && i < ARRAY_LEN(always); i++)
+        if (always[i] && !str_eq(always[i], "/"))
+            h->writable[h->n_writable++] = always[i];
     for (size_t i = 0; !p->full_access && i < p->n_entries; i++) {
         char *real;
         size_t missing;
@@ -45,6 +51,43 @@ static const char *command_path(const struct here *h)
         if (str_starts(set->v[i], "PATH="))
             path = set->v[i] + sizeof("PATH=") - 1;
     return path;
+}
+
+/* Could a sandbox put a program there, or does it depend on the directory? */
+static bool can_be_planted(const struct here *h, struct bytes dir)
+{
+    char *real;
+    const char *text =
+        dir.n && dir.p[0] == '/' ? arena_printf(h->a, "%.*s", (int)dir.n, dir.p) : NULL;
+    const char *tidy = text ? path_join(h->a, "/", text) : NULL;
+    if (!tidy || path_canonical(h->a, text, &real, NULL) < 0)
+        return true;
+    for (size_t i = 0; i < h->n_writable; i++)
+        if (path_is_below(tidy, h->writable[i]) || path_is_below(real, h->writable[i]))
+            return true;
+    return false;
+}
+
+/* The programs that rules allowed were found in other entries, where nothing can be planted. What
+ * could be planted in the meantime, or is met after a `cd`, comes behind them. */
+const char *here_firm_path(const struct here *h)
+{
+    _cleanup_strbuf_ struct strbuf firm = {0}, rest = {0};
+    if (!h->path)
+        return NULL;
+    for (const char *entry = h->path;; entry++) {
+        struct bytes dir = {entry, strcspn(entry, ":")};
+        struct strbuf *to = can_be_planted(h, dir) ? &rest : &firm;
+        strbuf_putc(to, ':');
+        strbuf_put(to, dir.p, dir.n);
+        entry += dir.n;
+        if (!*entry)
+            break;
+    }
+    strbuf_put(&firm, strbuf_text(&rest), rest.n);
+    return strbuf_failed(&firm) || strbuf_failed(&rest)
+               ? NULL
+               : arena_strdup(h->a, strbuf_text(&firm) + 1);
 }
 
 /* A shell that reads text is a command as well: rules that restrict it count. */

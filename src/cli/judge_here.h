@@ -24,4 +24,8 @@ struct here {
 /* Loads the rules, reads the words, judges. */
 int here_judge(struct here *h, const char *const *argv, size_t argc, struct error *err);
 
+/* PATH for a run outside of the sandbox that rules allowed: entries where a sandbox may have put
+ * something, and relative ones, are behind all others. NULL without PATH or memory. */
+const char *here_firm_path(const struct here *h);
+
 #endif

@@ -88,11 +88,11 @@ struct options {
     int status_fd;              /* -1 when not given */
     int *pass_fds;
     size_t n_pass_fds;
-    bool recursive, forget, list; /* trust, untrust */
-    unsigned long last;           /* --last; 0 when not given */
+    bool recursive, forget, list;     /* trust, untrust */
+    unsigned long last;               /* --last; 0 when not given */
     const char *since, *verdict, *by; /* audit list */
-    const char *after;            /* audit verify */
-    char **rest;                  /* words behind the options, NULL-terminated */
+    const char *after;                /* audit verify */
+    char **rest;                      /* words behind the options, NULL-terminated */
     size_t n_rest;
 };
 

@@ -808,7 +808,7 @@ static int load_projects(struct loader *l)
                 return config_warn(l->config, "%s and those below it are not read: more than %u",
                                    show(file), MAX_PROJECT_FILES);
             r = config_trusts(l->config, above) ? load_project_file(l, file, dir)
-                                               : unread_project_file(l, file, dir);
+                                                : unread_project_file(l, file, dir);
         }
         if (!q->cwd[n])
             break;

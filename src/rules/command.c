@@ -73,6 +73,7 @@ static void read_text(struct reader *r, struct bytes text, enum dialect dialect)
     struct source s = {.p = text.p, .n = text.n, .dialect = dialect};
     struct parser p = {.r = r, .s = &s};
     r->shell = true;
+    r->multios = dialect == DIALECT_ZSH;
     r->reread_most = reread_most(text.n);
     if (memchr(text.p, '\0', text.n))
         (void)shell_fail(&p, "it holds a byte 0", 0);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define NAMES_MOST   5u
-#define MATCHES_MOST 64u /* of one command; the strictest decide, so more are as good as these */
+#define MATCHES_MOST 64u /* of one command that are kept: the strictest */
 
 /* What a shell does itself (POSIX, "Shell Command Language", and what all of them share): there is
  * no file to be replaced. */
@@ -99,8 +99,19 @@ static size_t list_names(const struct judged *d, const char *names[NAMES_MOST])
     return n;
 }
 
+/* A rule for `git` and /elsewhere/git: they are one program only where PATH leads there as well.
+ * Another workspace of the same user is a place, too, where a sandbox may have put something. */
+static bool is_that_of_path(struct judging *j, const struct judged *d, const char *spelled)
+{
+    struct program found = {0};
+    if (!j->request->find)
+        return true;
+    return find(j, base_of(spelled), &found) == 0 && found.trusted && found.resolved &&
+           d->program.resolved && str_eq(found.resolved, d->program.resolved);
+}
+
 /* Does an allow of RULE count for this command? NULL, or why not. */
-static const char *allow_problem(const struct judging *j, const struct judged *d,
+static const char *allow_problem(struct judging *j, const struct judged *d,
                                  const struct rule_match *m, const char *name)
 {
     const struct command *c = d->command;
@@ -116,6 +127,8 @@ static const char *allow_problem(const struct judging *j, const struct judged *d
         return "the directory was changed before it";
     if (!d->program.trusted)
         return d->program.problem ? d->program.problem : "no such program is found";
+    if (!host && strchr(spelled, '/') && !str_eq(name, spelled) && !is_that_of_path(j, d, spelled))
+        return "PATH leads to another program of that name";
     if (!host || !d->program.path)
         return NULL;
     for (size_t i = 0; i < host->n; i++)
@@ -132,6 +145,10 @@ static enum line_class class_of(const struct rule_match *m)
         return m->maybe ? LINE_PROMPT : LINE_FORBIDDEN;
     if (rule->decision == DECISION_PROMPT)
         return LINE_PROMPT;
+    /* A project's files are a stranger's text, and below its root a command may have written them:
+     * they never open the sandbox. */
+    if (rule->rank == RULES_PROJECT)
+        return LINE_ALLOW_INSIDE;
     return rule->sandbox || rule->permissions ? LINE_ALLOW_INSIDE : LINE_ALLOW;
 }
 
@@ -152,16 +169,24 @@ static void add_match(struct matches *all, const struct rule_match *m)
     all->n += all->n < MATCHES_MOST;
 }
 
-static void match_all(const struct judging *j, struct judged *d, struct matches *ret)
+static int match_all(struct judging *j, struct judged *d, struct matches *ret)
 {
     const struct command *c = d->command;
     const char *names[NAMES_MOST];
     size_t n = list_names(d, names);
     for (size_t i = 0; i < n; i++) {
-        struct rule_match found[MATCHES_MOST];
+        struct rule_match few[MATCHES_MOST], *found = few;
         size_t total = rules_match(j->request->rules, names[i], c->words, c->n, j->request->cwd,
-                                   found, MATCHES_MOST);
-        for (size_t k = 0; k < total && k < MATCHES_MOST; k++) {
+                                   few, MATCHES_MOST);
+        /* The strictest may be the last: none is left out. */
+        if (total > MATCHES_MOST) {
+            found = arena_zalloc(j->a, total, sizeof(*found));
+            if (!found)
+                return -ENOMEM;
+            total = rules_match(j->request->rules, names[i], c->words, c->n, j->request->cwd, found,
+                                total);
+        }
+        for (size_t k = 0; k < total; k++) {
             const char *why = NULL;
             if (found[k].rule->decision == DECISION_ALLOW)
                 why = allow_problem(j, d, &found[k], names[i]);
@@ -171,6 +196,7 @@ static void match_all(const struct judging *j, struct judged *d, struct matches 
                 add_match(ret, &found[k]);
         }
     }
+    return 0;
 }
 
 /* ---- one command ---- */
@@ -233,7 +259,9 @@ static int judge_one(struct judging *j, size_t index)
         r = find(j, name, &d->program);
     if (r < 0)
         return r;
-    match_all(j, d, &matches);
+    r = match_all(j, d, &matches);
+    if (r < 0)
+        return r;
     if (is_among(base_of(name), movers, ARRAY_LEN(movers)))
         j->moved = true;
     if (matches.n == 0)
@@ -309,7 +337,8 @@ static void find_permissions(struct judgement *line)
         return;
     for (size_t i = 0; i < line->n; i++) {
         const struct judged *d = &line->v[i];
-        const char *one = d->n_matches ? d->matches[0].rule->permissions : NULL;
+        const struct rule *rule = d->n_matches ? d->matches[0].rule : NULL;
+        const char *one = rule && rule->rank != RULES_PROJECT ? rule->permissions : NULL;
         if (!d->command->plain)
             continue;
         if (!one || (name && !str_eq(name, one)))
@@ -323,7 +352,7 @@ int judge(struct arena *a, const struct judge_request *request, struct judgement
 {
     struct judgement line = {.list = request->list, .n = request->list->n};
     struct judging j = {.a = a, .request = request, .ret = &line, .cap = 16};
-    while (j.cap < (line.n + 1) * 2)
+    while (j.cap < (line.n + 1) * 4) /* each as spelled and by its base name */
         j.cap *= 2;
     line.v = arena_zalloc(a, line.n + 1, sizeof(*line.v));
     j.programs = request->find ? arena_zalloc(a, j.cap, sizeof(*j.programs)) : NULL;

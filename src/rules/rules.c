@@ -238,20 +238,26 @@ int rules_finish(struct rules *rules)
 
 /* ---- matching ---- */
 
-static bool token_matches(const struct rule_token *token, const char *word)
+enum meets { MEETS_NOT, MEETS, MEETS_MAYBE };
+
+/* A word that is too long to be held against a regex, or for which that fails, may meet it. */
+static enum meets token_meets(const struct rule_token *token, const char *word)
 {
-    if (token->regex)
-        return strlen(word) <= MAX_WORD_BYTES && regexec(token->compiled, word, 0, NULL, 0) == 0;
+    if (token->regex) {
+        int r = strlen(word) <= MAX_WORD_BYTES ? regexec(token->compiled, word, 0, NULL, 0)
+                                               : REG_ESPACE;
+        return r == 0 ? MEETS : r == REG_NOMATCH ? MEETS_NOT : MEETS_MAYBE;
+    }
     for (uint32_t i = 0; i < token->n; i++)
         if (str_eq(token->words[i], word))
-            return true;
-    return false;
+            return MEETS;
+    return MEETS_NOT;
 }
 
 /* From the second token on. A word that is not known could be anything, several words or none: it
  * is where looking ends. */
 static bool rest_matches(const struct rule *rule, const struct command_word *words, size_t n,
-                         struct rule_match *ret)
+                         bool maybe, struct rule_match *ret)
 {
     for (uint32_t i = 1; i < rule->n_tokens; i++) {
         if (i >= n)
@@ -260,10 +266,12 @@ static bool rest_matches(const struct rule *rule, const struct command_word *wor
             *ret = (struct rule_match){.rule = rule, .length = i, .maybe = true};
             return true;
         }
-        if (!token_matches(&rule->tokens[i], words[i].text))
+        enum meets meets = token_meets(&rule->tokens[i], words[i].text);
+        if (meets == MEETS_NOT)
             return false;
+        maybe |= meets == MEETS_MAYBE;
     }
-    *ret = (struct rule_match){.rule = rule, .length = rule->n_tokens};
+    *ret = (struct rule_match){.rule = rule, .length = rule->n_tokens, .maybe = maybe};
     return true;
 }
 
@@ -286,13 +294,14 @@ size_t rules_match(const struct rules *rules, const char *program, const struct 
     for (uint32_t e = slot && slot->word ? slot->first : NO_ENTRY; e != NO_ENTRY;
          e = rules->entries[e].next) {
         const struct rule *rule = rules_at(rules, rules->entries[e].rule);
-        if (in_scope(rule, cwd) && rest_matches(rule, words, n, &match) && found++ < cap)
+        if (in_scope(rule, cwd) && rest_matches(rule, words, n, false, &match) && found++ < cap)
             ret[found - 1] = match;
     }
     for (size_t i = 0; i < rules->n_by_regex; i++) {
         const struct rule *rule = rules_at(rules, rules->by_regex[i]);
-        if (in_scope(rule, cwd) && token_matches(&rule->tokens[0], program) &&
-            rest_matches(rule, words, n, &match) && found++ < cap)
+        enum meets meets = token_meets(&rule->tokens[0], program);
+        if (meets != MEETS_NOT && in_scope(rule, cwd) &&
+            rest_matches(rule, words, n, meets == MEETS_MAYBE, &match) && found++ < cap)
             ret[found - 1] = match;
     }
     return found;

@@ -428,6 +428,21 @@ static int executable_paths(const struct star_call *call, struct host_executable
     return 0;
 }
 
+/* What was listed before stays the most that a project's file can list. */
+static void keep_listed(const struct host_executable *before, struct host_executable *h)
+{
+    const char **paths = (const char **)(uintptr_t)h->paths;
+    size_t n = 0;
+    for (size_t i = 0; before && i < h->n; i++)
+        for (size_t k = 0; k < before->n; k++)
+            if (str_eq(paths[i], before->paths[k])) {
+                paths[n++] = paths[i];
+                break;
+            }
+    if (before)
+        h->n = n;
+}
+
 static int host_executable(struct star_call *call, struct error *err)
 {
     static const char *const names[] = {"name", "paths", NULL};
@@ -443,6 +458,8 @@ static int host_executable(struct star_call *call, struct error *err)
     r = executable_paths(call, &h, err);
     if (r < 0)
         return r;
+    if (f->source->rank == RULES_PROJECT)
+        keep_listed(rules_host_executable(f->rules, h.name), &h);
     struct host_executable *slot = vec_push(&f->rules->executables);
     if (!slot)
         return no_memory(err);

@@ -7,6 +7,7 @@
 #include "rules/shell_internal.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 static bool unexpected(struct parser *p)
 {
@@ -323,7 +324,7 @@ bool shell_function_body(struct parser *p, const char *name)
     r->via = arena_printf(r->a, "function %s", name);
     bool good = r->via != NULL;
     if (!good)
-        r->error = -12;
+        r->error = -ENOMEM;
     good = good && shell_command(p);
     r->via = outer;
     shell_leave(p);
@@ -360,6 +361,8 @@ static bool is_command_like(struct bytes b)
         b.p++;
         b.n--;
     }
+    if (b.n && (b.p[0] == '<' || b.p[0] == '>'))
+        return true;
     size_t i = 0;
     while (i < b.n && (isalnum((unsigned char)b.p[i]) || strchr("_./-'\"$\\", b.p[i])))
         i++;
@@ -387,7 +390,8 @@ static bool read_double(struct parser *p)
         if (s->dialect != DIALECT_BASH) {
             struct bytes text = {s->p + inner + 1, s->i - inner - 3};
             bool opaque = p->r->opaque;
-            if (is_command_like(text) && !memchr(text.p, HOLE, text.n))
+            if ((is_command_like(text) || shell_odd_arithmetic(text)) &&
+                !memchr(text.p, HOLE, text.n))
                 shell_nested(p->r, text, s->dialect, "((…))", shell_place(s, inner),
                              shell_place(s, s->i), "");
             p->r->opaque = opaque;
@@ -453,9 +457,9 @@ bool shell_compound(struct parser *p, bool *ret_is)
             r->v.v[i].c.stdin_data |= to.data;
     struct feed *f = vec_push(&r->feeds);
     if (!f) {
-        r->error = -12;
+        r->error = -ENOMEM;
         return false;
     }
-    *f = (struct feed){first, r->v.n, r->level, to.data ? to.in : NULL};
+    *f = (struct feed){first, r->v.n, r->level, to.in};
     return true;
 }

@@ -30,7 +30,7 @@ bool shell_by_name(const char *name, enum dialect *ret)
         {"yash", DIALECT_SH},
     };
     for (size_t i = 0; i < ARRAY_LEN(shells); i++)
-        if (str_eq(name, shells[i].name)) {
+        if (name[0] == shells[i].name[0] && str_eq(name, shells[i].name)) {
             *ret = shells[i].dialect;
             return true;
         }
@@ -468,7 +468,7 @@ static void feed_one(struct reader *r, size_t index, const struct input *in)
 {
     struct icommand *c = &r->v.v[index];
     c->fed = true;
-    if (!c->reads_stdin || !in->shown)
+    if (!c->reads_stdin || !in || !in->shown)
         return;
     const char *name = shell_base(c->c.words[0].text);
     const char *via = named(r, "the input of ", name, "");
@@ -483,7 +483,7 @@ void shell_feed_all(struct reader *r, size_t first)
     for (size_t i = first; i < r->feeds.n && !r->error; i++) {
         struct feed f = r->feeds.v[i];
         for (size_t k = f.first; k < f.last && k < r->v.n && !r->error; k++)
-            if (r->v.v[k].level == f.level && !r->v.v[k].fed && r->v.v[k].c.n)
+            if (r->v.v[k].level == f.level && (!r->v.v[k].fed || r->multios) && r->v.v[k].c.n)
                 feed_one(r, k, f.in);
     }
     r->feeds.n = first;
@@ -555,6 +555,8 @@ const struct input *shell_output(struct reader *r, size_t first, enum dialect di
     const struct sword *w = r->words.v + first;
     size_t n = r->words.n - first;
     if (!n || !w[0].known || to->out)
+        return NULL;
+    if (str_eq(w[0].text, "cat") && r->multios)
         return NULL;
     if (str_eq(w[0].text, "cat"))
         return n == 1 || (n == 2 && w[1].known && is_stdin_file(w[1].text)) ? to->in : NULL;

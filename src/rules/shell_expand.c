@@ -464,6 +464,23 @@ static bool ansi_quote(struct parser *p, struct build *b)
 
 /* ---- `$` ---- */
 
+bool shell_odd_arithmetic(struct bytes b)
+{
+    for (size_t i = 0; i < b.n; i++) {
+        unsigned char c = (unsigned char)b.p[i];
+        if (c == HOLE || strchr("'\"\\;`{}", c))
+            return true;
+        if ((c == ' ' || c == '\t' || c == '\n') && i && isalnum((unsigned char)b.p[i - 1])) {
+            while (i < b.n && (b.p[i] == ' ' || b.p[i] == '\t' || b.p[i] == '\n'))
+                i++;
+            if (i < b.n && (isalnum((unsigned char)b.p[i]) || b.p[i] == '[' || b.p[i] == '$'))
+                return true;
+            i--;
+        }
+    }
+    return false;
+}
+
 static bool parenthesis(struct parser *p, struct build *b, bool quoted)
 {
     struct source *s = p->s;
@@ -472,6 +489,9 @@ static bool parenthesis(struct parser *p, struct build *b, bool quoted)
     if (shell_peek(s) == '(') {
         size_t back = s->i++;
         if (shell_arithmetic(p, b)) {
+            struct bytes text = {s->p + back + 1, s->i - back - 3};
+            if (s->dialect == DIALECT_ZSH && shell_odd_arithmetic(text))
+                shell_doubt(p, "zsh may take this for commands", at);
             shell_hole(p, b, quoted);
             return true;
         }
@@ -533,7 +553,7 @@ bool shell_dollar(struct parser *p, struct build *b, bool quoted)
         shell_hole(p, b, quoted && c != '@');
         return true;
     }
-    if (c == HOLE)
+    if (c == HOLE || (s->dialect == DIALECT_ZSH && c != END && strchr("=^~+:", c)))
         b->unknown = true;
     shell_put(p, "$", 1);
     b->expanded = true;

@@ -2,6 +2,7 @@
  * Between the files that read shell text (spec 4.3). Who does what:
  *
  *   shell_lex.c    bytes to tokens: words with their quotes removed, operators, heredocs
+ *   shell_heredoc.c  where heredocs end
  *   shell_expand.c what is inside words: $(…), `…`, ${…}, $((…)), $'…'
  *   shell_parse.c  the grammar: lists, pipelines, compound commands
  *   shell_cond.c   [[ … ]], case, for and select, functions
@@ -72,6 +73,7 @@ struct reader {
     unsigned nested; /* in a text that is read again: nothing of it is plain */
     size_t reread, reread_most;
     const char *via;
+    bool multios;    /* zsh: several inputs are one after the other */
     bool words_only; /* what commands do with their words is not looked at */
     bool deep, opaque, shell, heredoc;
     const char *reason, *opaque_reason;
@@ -146,7 +148,7 @@ struct parser {
 struct build {
     size_t mark; /* in reader.buf */
     size_t from; /* in the source */
-    bool unknown, quoted, expanded, splits, assign, glob, bracket, brace, tilde;
+    bool unknown, quoted, expanded, splits, assign, glob, bracket, brace, odd_brace, tilde;
     unsigned braces; /* that are open */
 };
 
@@ -154,6 +156,7 @@ struct build {
 int shell_peek(struct source *s);              /* the next byte, continuations passed over */
 int shell_peek_second(const struct source *s); /* the one behind that */
 uint32_t shell_place(const struct source *s, size_t i);
+uint32_t shell_place_end(const struct source *s, size_t i);
 /* The text cannot be read further; false. */
 bool shell_fail(struct parser *p, const char *reason, size_t at);
 /* Not known what it runs, but it can be read on. */
@@ -172,12 +175,18 @@ struct bytes shell_keep(struct reader *r, const char *s, size_t n);
 bool shell_dquote(struct parser *p, struct build *b); /* behind the opening quote */
 bool shell_squote(struct parser *p, struct build *b);
 
+/* shell_heredoc.c */
+/* The texts that the line which just ended has asked for. */
+bool shell_heredocs(struct parser *p);
+
 /* shell_expand.c */
 bool shell_dollar(struct parser *p, struct build *b, bool quoted); /* at the `$` */
 bool shell_backquote(struct parser *p, struct build *b, bool quoted);
 bool shell_process(struct parser *p, struct build *b); /* at `<(` or `>(` */
 /* Behind `((`; false without a failure, at the place it began, when it is no arithmetic. */
 bool shell_arithmetic(struct parser *p, struct build *b);
+/* Would some shells take such a text for no arithmetic, and so for commands? */
+bool shell_odd_arithmetic(struct bytes text);
 /* The rest of a subscript, behind `[`. */
 bool shell_subscript(struct parser *p, struct build *b);
 /* Expansions in text that is otherwise data, as between double quotes: heredocs, arithmetic.

@@ -61,7 +61,7 @@ uint32_t shell_place(const struct source *s, size_t i)
     return s->copied ? s->at : s->at + (uint32_t)i;
 }
 
-static uint32_t place_end(const struct source *s, size_t i)
+uint32_t shell_place_end(const struct source *s, size_t i)
 {
     return s->copied ? s->at + s->length : s->at + (uint32_t)i;
 }
@@ -249,7 +249,7 @@ static bool equals(struct parser *p, struct build *b)
     struct source *s = p->s;
     size_t at = s->i;
     bool variable = !b->assign && names_variable(p, b);
-    bool first = is_empty(p, b);
+    bool first = p->r->buf.n == b->mark; /* also behind '' */
     b->assign |= variable;
     s->i++;
     put(p, '=');
@@ -266,6 +266,8 @@ static bool equals(struct parser *p, struct build *b)
         if (!array_elements(p, at))
             return false;
         shell_hole(p, b, true);
+        if (s->dialect == DIALECT_ZSH && !is_meta(shell_peek(s)))
+            shell_doubt(p, "zsh begins a command behind this list", s->i);
     }
     return true;
 }
@@ -343,6 +345,12 @@ static bool in_condition(const struct parser *p)
     return p->mode == WORD_COND || p->mode == WORD_REGEX || p->mode == WORD_PATTERN;
 }
 
+/* Is the byte at hand the last of its word? */
+static bool ends_here(struct source *s)
+{
+    return is_meta(shell_peek(s));
+}
+
 /* A byte that means something only in some places. */
 static bool special_byte(struct parser *p, struct build *b, int c)
 {
@@ -380,14 +388,15 @@ static bool special_byte(struct parser *p, struct build *b, int c)
     case '{':
         b->brace = true;
         b->braces++;
+        b->odd_brace |= p->r->buf.n == b->mark || p->r->buf.p[p->r->buf.n - 1] != '@';
+        if (first && p->mode == WORD_FIRST && s->dialect == DIALECT_ZSH && !ends_here(s))
+            shell_doubt(p, "zsh begins a group here", at);
         break;
     case '}':
-        if (b->braces) {
+        b->odd_brace |= b->braces == 0;
+        if (b->braces)
             b->braces--;
-            break;
-        }
-        shell_deepen(p, "zsh ends a group here", at);
-        if (s->dialect == DIALECT_ZSH && !first)
+        else if (s->dialect == DIALECT_ZSH && !(first && ends_here(s)))
             shell_doubt(p, "a brace is closed that was not opened", at);
         break;
     case ',':
@@ -431,7 +440,7 @@ static bool word_byte(struct parser *p, struct build *b, int c)
         s->i++;
         b->quoted = true;
         if (s->i >= s->n) {
-            shell_deepen(p, "it ends with a backslash", at);
+            shell_doubt(p, "it ends with a backslash", at);
             put(p, '\\');
         } else if (s->p[s->i] == HOLE) {
             s->i++;
@@ -522,7 +531,7 @@ bool shell_word_of(struct parser *p, struct build *b, struct sword *ret)
     *ret = (struct sword){
         .cooked = shell_keep(r, cooked.p, cooked.n),
         .at = shell_place(s, b->from),
-        .end = place_end(s, s->i),
+        .end = shell_place_end(s, s->i),
         .known = known,
         .bare = known && !b->quoted && !b->expanded,
         .splits = b->splits,
@@ -540,6 +549,10 @@ bool shell_word_of(struct parser *p, struct build *b, struct sword *ret)
     }
     if (!ret->text)
         r->error = -ENOMEM;
+    if (b->odd_brace && !bytes_is(ret->cooked, "{}"))
+        shell_deepen(p, "shells disagree about its braces", b->from);
+    if (b->braces && s->dialect == DIALECT_ZSH && ret->cooked.n > 1)
+        shell_doubt(p, "a brace is not closed", b->from);
     if (!known)
         shell_deepen(p, b->unknown ? "it holds an expansion" : "it holds a pattern", b->from);
     r->buf.n = b->mark;
@@ -555,104 +568,6 @@ static bool make_word(struct parser *p)
         return false;
     }
     return shell_word_of(p, &b, &p->tok.word);
-}
-
-/* ---- heredocs ---- */
-
-/* The end of the line that begins at I; continuations joined unless QUOTED. */
-static size_t line_end(const struct source *s, size_t i, bool quoted, bool *ret_joined)
-{
-    bool escaped = false;
-    *ret_joined = false;
-    for (; i < s->n; i++) {
-        if (s->p[i] == '\n' && (quoted || !escaped))
-            break;
-        if (s->p[i] == '\n')
-            *ret_joined = true;
-        escaped = !escaped && s->p[i] == '\\';
-    }
-    return i;
-}
-
-static struct bytes without_tabs(struct bytes line)
-{
-    while (line.n && line.p[0] == '\t') {
-        line.p++;
-        line.n--;
-    }
-    return line;
-}
-
-/* Would some shell take the last of these joined lines for the delimiter? */
-static bool joined_delimiter(struct bytes line, const struct heredoc *h)
-{
-    while (line.n) {
-        const char *end = memchr(line.p, '\n', line.n);
-        struct bytes one = {line.p, end ? (size_t)(end - line.p) : line.n};
-        line.p += one.n + (end != NULL);
-        line.n -= one.n + (end != NULL);
-        if (h->tabs)
-            one = without_tabs(one);
-        if (bytes_eq(one, h->delimiter.cooked))
-            return true;
-    }
-    return false;
-}
-
-/* One body; the source stands at its first line. */
-static bool heredoc_body(struct parser *p, const struct heredoc *h)
-{
-    struct source *s = p->s;
-    size_t mark = p->r->buf.n, from = s->i;
-    size_t body = mark;
-    while (s->i < s->n) {
-        bool joined;
-        size_t end = line_end(s, s->i, h->quoted, &joined);
-        struct bytes line = {s->p + s->i, end - s->i};
-        s->i = end + (end < s->n);
-        if (h->tabs)
-            line = without_tabs(line);
-        if (bytes_eq(line, h->delimiter.cooked))
-            break;
-        if (joined && joined_delimiter(line, h))
-            shell_doubt(p, "shells disagree where this heredoc ends", from);
-        shell_put(p, line.p, line.n);
-        put(p, '\n');
-    }
-    if (strbuf_failed(&p->r->buf)) {
-        p->r->error = -ENOMEM;
-        return false;
-    }
-    struct bytes text = shell_keep(p->r, p->r->buf.p ? p->r->buf.p + body : "", p->r->buf.n - body);
-    p->r->buf.n = mark;
-    h->to->known = true;
-    h->to->text = text;
-    h->to->at = shell_place(s, from);
-    h->to->end = place_end(s, s->i);
-    h->to->shown = shell_keep(p->r, s->p + from, s->i - from).p;
-    if (h->quoted)
-        return p->r->error == 0;
-    struct source data = {.p = text.p,
-                          .n = text.n,
-                          .copied = true,
-                          .at = shell_place(s, from),
-                          .length = s->copied ? s->length : (uint32_t)(s->i - from),
-                          .dialect = s->dialect};
-    struct build b = {.mark = p->r->buf.n};
-    bool good = shell_data(p, &data, &b);
-    h->to->text = shell_keep(p->r, p->r->buf.p ? p->r->buf.p + mark : "", p->r->buf.n - mark);
-    p->r->buf.n = mark;
-    return good && p->r->error == 0;
-}
-
-/* The bodies that the line which just ended has asked for. */
-static bool heredoc_bodies(struct parser *p)
-{
-    for (size_t i = 0; i < p->heredocs.n; i++)
-        if (!heredoc_body(p, &p->heredocs.v[i]))
-            return false;
-    p->heredocs.n = 0;
-    return true;
 }
 
 /* ---- tokens ---- */
@@ -779,7 +694,7 @@ static bool read_token(struct parser *p)
         p->tok.type = T_NEWLINE;
         if (p->outer_heredocs)
             shell_doubt(p, "a heredoc begins outside of this substitution", p->tok.at);
-        return heredoc_bodies(p);
+        return shell_heredocs(p);
     case ';':
         return semicolon(p);
     case '&':

@@ -13,7 +13,7 @@
 
 bool shell_at_word(struct parser *p, const char *word)
 {
-    return p->have && p->tok.type == T_WORD && p->tok.word.bare &&
+    return p->have && p->tok.type == T_WORD && p->tok.word.bare && p->tok.word.text[0] == word[0] &&
            bytes_is(p->tok.word.cooked, word);
 }
 
@@ -25,7 +25,7 @@ static bool at_one_of(struct parser *p, const char *words)
     struct bytes b = p->tok.word.cooked;
     while (*words) {
         size_t n = strcspn(words, " ");
-        if (n == b.n && memcmp(words, b.p, n) == 0)
+        if (words[0] == b.p[0] && n == b.n && memcmp(words, b.p, n) == 0)
             return true;
         words += n + (words[n] == ' ');
     }
@@ -224,7 +224,13 @@ static bool simple(struct parser *p, size_t first, size_t slot)
     if (r->words.n > first && !r->error) {
         /* For dash, `&` ends the command and `>` begins another one. */
         size_t rest = first + c.both;
-        if (c.to.both && c.both && rest < r->words.n && p->s->dialect == DIALECT_SH)
+        if (c.to.both && c.both && p->s->dialect == DIALECT_SH) {
+            size_t all = r->words.n;
+            r->words.n = rest;
+            shell_emit(r, first, shell_slot(r), p->s->dialect, &(struct redirected){0}, false);
+            r->words.n = all;
+        }
+        if (c.to.both && c.both && rest < r->words.n && !r->error && p->s->dialect == DIALECT_SH)
             shell_emit(r, rest, shell_slot(r), p->s->dialect, &(struct redirected){0}, false);
         if (good && (p->tok.type == T_PIPE || p->tok.type == T_PIPE_AMP))
             p->out = shell_output(r, first, p->s->dialect, &c.to);
@@ -457,6 +463,11 @@ bool shell_commands(struct parser *p, int close)
     size_t at = p->s->i;
     if (!shell_list(p, NULL, close))
         return false;
+    if (close == END && p->s->n > 1 && memcmp(p->s->p + p->s->n - 2, "\\\n", 2) == 0) {
+        shell_deepen(p, "it ends with a backslash", p->s->n - 2);
+        if (p->s->dialect == DIALECT_ZSH)
+            shell_doubt(p, "it ends with a backslash", p->s->n - 2);
+    }
     if (close == END)
         return p->tok.type == T_END || unexpected(p);
     if (p->tok.type != T_CLOSE)

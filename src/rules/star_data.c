@@ -2,7 +2,7 @@
 #include "rules/star_tree.h"
 
 #include <errno.h>
-#include <math.h>
+#include <math.h> /* macros only: the launcher links no library */
 #include <stdio.h>
 
 const struct star_value *star_none(void)
@@ -111,7 +111,8 @@ static int hash_of(struct star *s, const struct star_value *v, uint64_t *ret)
         n = sizeof(v->integer);
         break;
     case STAR_FLOAT:
-        if (v->floating == (double)(int64_t)v->floating && fabs(v->floating) < 1e18) {
+        if (v->floating > -1e18 && v->floating < 1e18 &&
+            v->floating == (double)(int64_t)v->floating) {
             const struct star_value i = {.type = STAR_INT, .integer = (int64_t)v->floating};
             return hash_of(s, &i, ret);
         }
@@ -624,6 +625,15 @@ int star_put(struct star *s, struct strbuf *out, const struct star_value *v, boo
 
 /* ---- operators ---- */
 
+/* Beyond this every double is whole. */
+static double floor_of(double d)
+{
+    if (!(d > -9e15 && d < 9e15))
+        return d;
+    double whole = (double)(int64_t)d;
+    return whole > d ? whole - 1 : whole;
+}
+
 static const char *op_text(enum op op)
 {
     static const char *const words[] = {
@@ -706,8 +716,8 @@ static int float_binary(struct star *s, enum op op, double a, double b,
                   : op == OP_MINUS      ? a - b
                   : op == OP_STAR       ? a * b
                   : op == OP_SLASH      ? a / b
-                  : op == OP_SLASHSLASH ? floor(a / b)
-                                        : a - b * floor(a / b);
+                  : op == OP_SLASHSLASH ? floor_of(a / b)
+                                        : a - b * floor_of(a / b);
     *ret = v;
     return 0;
 }
@@ -797,6 +807,8 @@ static int contains(struct star *s, const struct star_value *v, const struct sta
         return r;
     case STAR_DICT:
     case STAR_SET:
+        if (v->type == STAR_LIST || v->type == STAR_DICT || v->type == STAR_SET)
+            return 0; /* what cannot be a key is none */
         r = table_get(s, in, v, &found);
         *ret = found != NULL;
         return r;
@@ -822,6 +834,27 @@ static int contains(struct star *s, const struct star_value *v, const struct sta
         break;
     }
     return star_fault(s, "%s cannot be looked for in %s", star_type_word(v), star_type_word(in));
+}
+
+/* Of two sets: in both (&), in one of them (^), in the first alone (-). */
+static int combine(struct star *s, enum op op, const struct star_value *a,
+                   const struct star_value *b, const struct star_value **ret)
+{
+    struct star_value *d = star_make_dict(s, STAR_SET);
+    int r = d ? 0 : -ENOMEM;
+    for (int k = 0; k < (op == OP_CARET ? 2 : 1); k++) {
+        const struct star_value *from = k ? b : a, *other = k ? a : b, *found = NULL;
+        for (size_t i = 0; r == 0 && i < from->table->used; i++) {
+            const struct star_value *key = from->table->entries[i].key;
+            if (!key)
+                continue;
+            r = table_get(s, other, key, &found);
+            if (r == 0 && (found != NULL) == (op == OP_AMP))
+                r = table_put(s, d, key, star_none());
+        }
+    }
+    *ret = d;
+    return r;
 }
 
 static int union_of(struct star *s, const struct star_value *a, const struct star_value *b,
@@ -882,6 +915,9 @@ int star_binary(struct star *s, enum op op, const struct star_value *a, const st
         return repeat(s, b, a->integer, ret);
     if (op == OP_PIPE && a->type == b->type && (a->type == STAR_DICT || a->type == STAR_SET))
         return union_of(s, a, b, ret);
+    if ((op == OP_AMP || op == OP_CARET || op == OP_MINUS) && a->type == STAR_SET &&
+        b->type == STAR_SET)
+        return combine(s, op, a, b, ret);
     return star_fault(s, "%s %s %s means nothing", star_type_word(a), op_text(op),
                       star_type_word(b));
 }

@@ -732,6 +732,22 @@ FUNCTION(isupper)
     return is_case(s, self, call, true);
 }
 
+/* Words that begin with a capital and go on without. */
+FUNCTION(istitle)
+{
+    bool any = false, all = true;
+    int r = take(s, call, "", NULL);
+    for (size_t i = 0; i < self->text.n; i++) {
+        char c = self->text.p[i];
+        bool first = i == 0 || !is_letter(self->text.p[i - 1]);
+        any = any || is_letter(c);
+        all = all && (!is_letter(c) || (first ? upper_of(c) : lower_of(c)) == c);
+    }
+    if (r < 0)
+        return r;
+    RETURN(star_true_or_false(any && all));
+}
+
 /* Where SUB first (or LAST) stands in TEXT, or -1. */
 static int64_t find_text(struct bytes text, struct bytes sub, bool last)
 {
@@ -747,6 +763,12 @@ static int64_t find_text(struct bytes text, struct bytes sub, bool last)
         if (memcmp(text.p + at, sub.p, sub.n) == 0)
             return (int64_t)at;
     return -1;
+}
+
+/* A place in N bytes; less than 0 counts from their end. */
+static int64_t clamp(int64_t at, int64_t n)
+{
+    return at < 0 ? (at < -n ? 0 : at + n) : at > n ? n : at;
 }
 
 static int find(struct star *s, const struct star_value *self, struct star_call *call, bool last,
@@ -766,8 +788,8 @@ static int find(struct star *s, const struct star_value *self, struct star_call 
         r = star_step(s, (uint64_t)n / 8);
     if (r < 0)
         return r;
-    from = from < 0 ? (from < -n ? 0 : from + n) : from > n ? n : from;
-    to = to < 0 ? (to < -n ? 0 : to + n) : to > n ? n : to;
+    from = clamp(from, n);
+    to = clamp(to, n);
     int64_t at =
         from <= to ? find_text((struct bytes){self->text.p + from, (size_t)(to - from)}, sub, last)
                    : -1;
@@ -795,23 +817,32 @@ FUNCTION(rindex)
 
 FUNCTION(count)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[3];
     struct bytes sub, text = self->text;
-    int64_t n = 0;
-    int r = take(s, call, "sub", v);
+    int64_t found = 0, from = 0, to = 0, n = (int64_t)text.n;
+    int r = take(s, call, "sub ?start end", v);
     if (r == 0)
         r = take_text(s, v[0], &sub);
+    if (r == 0)
+        r = take_int(s, v[1], 0, &from);
+    if (r == 0)
+        r = take_int(s, v[2], n, &to);
     if (r == 0)
         r = star_step(s, text.n / 8);
     if (r < 0)
         return r;
+    from = clamp(from, n);
+    to = clamp(to, n);
+    if (from > to)
+        RETURN(star_make_int(s, 0));
+    text = (struct bytes){text.p + from, (size_t)(to - from)};
     if (sub.n == 0)
         RETURN(star_make_int(s, (int64_t)text.n + 1));
-    for (int64_t at; (at = find_text(text, sub, false)) >= 0; n++) {
+    for (int64_t at; (at = find_text(text, sub, false)) >= 0; found++) {
         text.p += (size_t)at + sub.n;
         text.n -= (size_t)at + sub.n;
     }
-    RETURN(star_make_int(s, n));
+    RETURN(star_make_int(s, found));
 }
 
 static bool at_end(struct bytes text, struct bytes part, bool end)
@@ -823,20 +854,28 @@ static bool at_end(struct bytes text, struct bytes part, bool end)
 static int starts_or_ends(struct star *s, const struct star_value *self, struct star_call *call,
                           bool end)
 {
-    const struct star_value *v[1];
-    struct bytes part = {NULL, 0};
+    const struct star_value *v[3];
+    struct bytes part, text = self->text;
+    int64_t from = 0, to = 0, n = (int64_t)text.n;
     bool does = false;
-    int r = take(s, call, "x", v);
+    int r = take(s, call, "x ?start end", v);
+    if (r == 0)
+        r = take_int(s, v[1], 0, &from);
+    if (r == 0)
+        r = take_int(s, v[2], n, &to);
     if (r < 0)
         return r;
+    from = clamp(from, n);
+    to = clamp(to, n);
+    text = (struct bytes){text.p + from, from < to ? (size_t)(to - from) : 0};
     if (v[0]->type == STAR_TUPLE) {
         for (size_t i = 0; r == 0 && !does && i < v[0]->list.n; i++) {
             r = take_text(s, v[0]->list.items[i], &part);
-            does = r == 0 && at_end(self->text, part, end);
+            does = r == 0 && at_end(text, part, end);
         }
     } else {
         r = take_text(s, v[0], &part);
-        does = r == 0 && at_end(self->text, part, end);
+        does = r == 0 && at_end(text, part, end);
     }
     if (r < 0)
         return r;
@@ -884,6 +923,8 @@ static int strip(struct star *s, const struct star_value *self, struct star_call
     int r = take(s, call, "?cutset", v);
     if (r == 0 && v[0] && v[0]->type != STAR_NONE)
         r = take_text(s, v[0], &set);
+    if (r == 0 && set.n == 0)
+        set = BYTES(" \t\n\v\f\r");
     if (r < 0)
         return r;
     while (left && text.n && memchr(set.p, text.p[0], set.n)) {
@@ -939,10 +980,7 @@ FUNCTION(split)
                 break;
             size_t end = at;
             if (most == 0) {
-                end = text.n;
-                while (end > at && is_space(text.p[end - 1]))
-                    end--;
-                r = add_text(s, out, text.p + at, end - at);
+                r = add_text(s, out, text.p + at, text.n - at);
                 break;
             }
             while (end < text.n && !is_space(text.p[end]))
@@ -965,6 +1003,27 @@ FUNCTION(split)
     return r;
 }
 
+/* From the end; what is not split any more keeps its blanks, but for those behind it. */
+static int rsplit_blanks(struct star *s, struct bytes text, int64_t most, struct star_value *out)
+{
+    int r = star_step(s, text.n / 8);
+    while (r == 0) {
+        while (text.n && is_space(text.p[text.n - 1]))
+            text.n--;
+        if (text.n == 0)
+            break;
+        size_t from = text.n;
+        if (most == 0)
+            return add_text(s, out, text.p, text.n);
+        while (from && !is_space(text.p[from - 1]))
+            from--;
+        r = add_text(s, out, text.p + from, text.n - from);
+        text.n = from;
+        most--;
+    }
+    return r;
+}
+
 FUNCTION(rsplit)
 {
     const struct star_value *v[2];
@@ -972,13 +1031,14 @@ FUNCTION(rsplit)
     struct bytes sep, text = self->text;
     int64_t most;
     int r = out ? take(s, call, "?sep maxsplit", v) : -ENOMEM;
-    if (r == 0 && (!v[0] || v[0]->type == STAR_NONE))
-        return v[1] ? star_fault(s, "rsplit: a separator is needed with maxsplit")
-                    : fn_split(s, self, call);
-    if (r == 0)
-        r = take_text(s, v[0], &sep);
     if (r == 0)
         r = take_int(s, v[1], -1, &most);
+    if (r == 0 && (!v[0] || v[0]->type == STAR_NONE)) {
+        r = rsplit_blanks(s, text, most, out);
+        goto reverse;
+    }
+    if (r == 0)
+        r = take_text(s, v[0], &sep);
     if (r == 0 && sep.n == 0)
         return star_fault(s, "rsplit: the separator is empty");
     for (int64_t at; r == 0 && most != 0 && (at = find_text(text, sep, true)) >= 0; most--) {
@@ -989,6 +1049,7 @@ FUNCTION(rsplit)
     }
     if (r == 0)
         r = add_text(s, out, text.p, text.n);
+reverse:
     for (size_t i = 0; r == 0 && i < out->list.n / 2; i++) {
         const struct star_value *one = out->list.items[i];
         out->list.items[i] = out->list.items[out->list.n - 1 - i];
@@ -1003,7 +1064,9 @@ FUNCTION(splitlines)
     const struct star_value *v[1];
     struct star_value *out = star_make_list(s, STAR_LIST, 0);
     int r = out ? take(s, call, "?keepends", v) : -ENOMEM;
-    bool keep = r == 0 && v[0] && star_truth(v[0]);
+    if (r == 0 && v[0] && v[0]->type != STAR_BOOL)
+        return star_fault(s, "splitlines: keepends is True or False");
+    bool keep = r == 0 && v[0] && v[0]->boolean;
     for (size_t at = 0; r == 0 && at < self->text.n;) {
         const char *p = self->text.p + at, *end = memchr(p, '\n', self->text.n - at);
         size_t n = end ? (size_t)(end - p) : self->text.n - at;
@@ -1179,6 +1242,28 @@ FUNCTION(format)
     RETURN(star_make_text(s, &out));
 }
 
+static bool is_character(struct bytes text)
+{
+    uint32_t c;
+    return text.n > 0 && utf8_decode((const unsigned char *)text.p, text.n, &c) == text.n;
+}
+
+static int put_character(struct star *s, struct strbuf *out, int64_t c)
+{
+    if (c < 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return star_fault(s, "no Unicode character");
+    if (c < 0x80) {
+        strbuf_putc(out, (char)c);
+        return 0;
+    }
+    int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static const int lead[] = {0xc0, 0xe0, 0xf0};
+    strbuf_putc(out, (char)(lead[more - 1] | c >> (6 * more)));
+    while (more-- > 0)
+        strbuf_putc(out, (char)(0x80 | (c >> (6 * more) & 0x3f)));
+    return 0;
+}
+
 int star_format_percent(struct star *s, struct bytes format, const struct star_value *v,
                         const struct star_value **ret)
 {
@@ -1258,7 +1343,9 @@ int star_format_percent(struct star *s, struct bytes format, const struct star_v
             break;
         }
         case 'c':
-            if (one->type == STAR_STRING && one->text.n >= 1)
+            if (one->type == STAR_INT)
+                r = put_character(s, &out, one->integer);
+            else if (one->type == STAR_STRING && is_character(one->text))
                 strbuf_put(&out, one->text.p, one->text.n);
             else
                 return star_fault(s, "%%c takes one character");
@@ -1347,7 +1434,7 @@ FUNCTION(insert)
         r = star_append(s, change(self), v[1]);
     if (r < 0)
         return r;
-    at = at < 0 ? (at < -n ? 0 : at + n) : at > n ? n : at;
+    at = clamp(at, n);
     memmove(self->list.items + at + 1, self->list.items + at, (size_t)(n - at) * sizeof(void *));
     self->list.items[at] = v[1];
     return star_step(s, (uint64_t)(n - at) / 64);
@@ -1536,6 +1623,7 @@ static const struct {
     {STAR_STRING, "isdigit", fn_isdigit},
     {STAR_STRING, "islower", fn_islower},
     {STAR_STRING, "isspace", fn_isspace},
+    {STAR_STRING, "istitle", fn_istitle},
     {STAR_STRING, "isupper", fn_isupper},
     {STAR_STRING, "join", fn_join},
     {STAR_STRING, "lower", fn_lower},

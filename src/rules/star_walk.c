@@ -260,6 +260,7 @@ int star_call_value(struct star *s, const struct star_value *f, struct star_call
                 return star_fault(s, "%s", err.message);
         }
     } else {
+        call->function = f->function.name;
         r = f->function.builtin(s, f->function.self, call);
     }
     if (!call->result)
@@ -389,18 +390,14 @@ static int eval_dict(struct star *s, struct scope *scope, const struct node *n,
     return r;
 }
 
-static int eval_index(struct star *s, struct scope *scope, const struct node *n,
-                      const struct star_value **ret)
+static int item_of(struct star *s, const struct node *n, const struct star_value *of,
+                   const struct star_value *key, const struct star_value **ret)
 {
-    const struct star_value *of, *key, *found = NULL;
+    const struct star_value *found = NULL;
     size_t at;
-    int r = eval(s, scope, n->a, &of);
-    if (r == 0)
-        r = eval(s, scope, n->b, &key);
+    int r;
     s->at = n->at;
     s->length = n->length;
-    if (r < 0)
-        return r;
     if (of->type == STAR_DICT) {
         r = table_get(s, of, key, &found);
         if (r == 0 && !found) {
@@ -423,6 +420,16 @@ static int eval_index(struct star *s, struct scope *scope, const struct node *n,
                ? star_make_int(s, (unsigned char)of->text.p[at])
                : star_make_int(s, of->range.start + (int64_t)at * of->range.step);
     return *ret ? 0 : -ENOMEM;
+}
+
+static int eval_index(struct star *s, struct scope *scope, const struct node *n,
+                      const struct star_value **ret)
+{
+    const struct star_value *of, *key;
+    int r = eval(s, scope, n->a, &of);
+    if (r == 0)
+        r = eval(s, scope, n->b, &key);
+    return r < 0 ? r : item_of(s, n, of, key, ret);
 }
 
 static int bound(struct star *s, struct scope *scope, const struct node *n, int64_t size,
@@ -554,6 +561,13 @@ static int eval_function(struct star *s, struct scope *scope, const struct node 
     return 0;
 }
 
+/* While it is iterated over nothing changes it. Others are constants, which are not written to. */
+static void hold(const struct star_value *v, int by)
+{
+    if (v->type == STAR_LIST || v->type == STAR_DICT || v->type == STAR_SET)
+        change(v)->busy += (uint32_t)by;
+}
+
 static int comprehend(struct star *s, struct scope *scope, const struct node *n,
                       const struct clause *c, struct star_value *out)
 {
@@ -578,11 +592,13 @@ static int comprehend(struct star *s, struct scope *scope, const struct node *n,
     if (!c->target)
         return star_truth(v) ? comprehend(s, scope, n, c->next, out) : 0;
     r = star_items(s, v, &items);
+    hold(v, 1);
     for (size_t i = 0; r == 0 && i < items->list.n; i++) {
         r = assign(s, scope, c->target, items->list.items[i]);
         if (r == 0)
             r = comprehend(s, scope, n, c->next, out);
     }
+    hold(v, -1);
     return r;
 }
 
@@ -723,8 +739,13 @@ static int augment(struct star *s, struct scope *scope, const struct node *n)
                                   [OP_CARET_ASSIGN] = OP_CARET,
                                   [OP_SHL_ASSIGN] = OP_SHL,
                                   [OP_SHR_ASSIGN] = OP_SHR};
-    const struct star_value *old, *value, *result;
-    int r = eval(s, scope, n->a, &old);
+    const struct star_value *old, *value, *result, *of = NULL, *key = NULL;
+    /* What stands before the operator is evaluated once. */
+    int r = n->a->kind == N_INDEX ? eval(s, scope, n->a->a, &of) : eval(s, scope, n->a, &old);
+    if (r == 0 && of)
+        r = eval(s, scope, n->a->b, &key);
+    if (r == 0 && of)
+        r = item_of(s, n->a, of, key, &old);
     if (r == 0)
         r = eval(s, scope, n->b, &value);
     if (r < 0)
@@ -739,7 +760,11 @@ static int augment(struct star *s, struct scope *scope, const struct node *n)
         return r;
     }
     r = star_binary(s, ops[n->op], old, value, &result);
-    return r < 0 ? r : assign(s, scope, n->a, result);
+    if (r < 0)
+        return r;
+    s->at = n->a->at;
+    s->length = n->a->length;
+    return of ? set_item(s, of, key, result) : assign(s, scope, n->a, result);
 }
 
 static int run_for(struct star *s, struct scope *scope, const struct node *n, enum flow *flow,
@@ -752,8 +777,7 @@ static int run_for(struct star *s, struct scope *scope, const struct node *n, en
         r = star_items(s, over, &items);
     if (r < 0)
         return r;
-    change(over)->busy +=
-        over->type == STAR_LIST || over->type == STAR_DICT || over->type == STAR_SET;
+    hold(over, 1);
     for (size_t i = 0; r == 0 && i < items->list.n; i++) {
         r = assign(s, scope, n->a, items->list.items[i]);
         if (r == 0)
@@ -762,8 +786,7 @@ static int run_for(struct star *s, struct scope *scope, const struct node *n, en
             break;
         *flow = FLOW_ON;
     }
-    change(over)->busy -=
-        over->type == STAR_LIST || over->type == STAR_DICT || over->type == STAR_SET;
+    hold(over, -1);
     if (*flow == FLOW_BREAK)
         *flow = FLOW_ON;
     return r;

@@ -25,7 +25,7 @@ enum {
 };
 
 struct wrapper {
-    const char *names;
+    const char *names; /* one, or a blank and several */
     const char *shorts, *longs;
     unsigned operands;
     unsigned flags;
@@ -46,8 +46,8 @@ static const struct wrapper wrappers[] = {
     {"doas", "a:C:Lnsu:", "", 0, 0, NULL, "C L"},
     {"command", "pvV", "", 0, 0, NULL, "v V"},
     {"exec", "cla:", "", 0, 0, NULL, NULL},
-    {"builtin nohup busybox toybox noglob nocorrect fakeroot eatmydata torsocks proxychains "
-     "proxychains4 linux32 linux64 unbuffer chronic dumb-init tini with-contenv",
+    {" builtin nohup busybox toybox noglob nocorrect fakeroot eatmydata torsocks proxychains "
+     "proxychains4 linux32 linux64 unbuffer chronic dumb-init tini with-contenv -",
      "+", "help version", 0, 0, NULL, NULL},
     {"time", "af:o:pqvV", "append format= output= portability quiet verbose version help", 0, 0,
      NULL, NULL},
@@ -145,7 +145,7 @@ static const struct wrapper wrappers[] = {
      "interleave= weighted-interleave= preferred= preferred-many= cpunodebind= physcpubind= "
      "membind= all balancing localalloc",
      0, 0, NULL, "H s hardware show"},
-    {"gosu su-exec setuidgid faketime", "+hvfm", "help version", 1, 0, NULL, NULL},
+    {" gosu su-exec setuidgid faketime", "+hvfm", "help version", 1, 0, NULL, NULL},
     {"xvfb-run", "ae:f:hn:lp:s:w:",
      "auto-servernum error-file= auth-file= server-num= listen-tcp xauth-protocol= server-args= "
      "wait= help",
@@ -166,10 +166,16 @@ static const struct wrapper ours = {
     NULL,
     NULL};
 
+static bool is_named(const char *names, const char *name)
+{
+    return names[0] == ' ' ? names_have(names + 1, bytes_of(name))
+                           : names[0] == name[0] && str_eq(names, name);
+}
+
 static const struct wrapper *wrapper_of(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(wrappers); i++)
-        if (names_have(wrappers[i].names, bytes_of(name)))
+        if (is_named(wrappers[i].names, name))
             return &wrappers[i];
     return NULL;
 }
@@ -660,15 +666,13 @@ void shell_unwrap(struct reader *r, size_t index, const char *name, struct span 
         const char *names;
         void (*run)(struct unwrapping *u);
     } others[] = {
-        {"find gfind bfs", run_find},
-        {"fd fdfind", run_fd},
-        {"git", run_git},
-        {"bawn", run_ours},
+        {"find", run_find}, {"gfind", run_find}, {"bfs", run_find},  {"fd", run_fd},
+        {"fdfind", run_fd}, {"git", run_git},    {"bawn", run_ours},
     };
     struct unwrapping u = {.r = r, .name = name, .span = span, .dialect = dialect};
     (void)index;
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (names_have(others[i].names, bytes_of(name))) {
+        if (is_named(others[i].names, name)) {
             others[i].run(&u);
             return;
         }

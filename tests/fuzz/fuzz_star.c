@@ -1,5 +1,5 @@
-/* The language of rules files, with the functions that rules files call. Small limits: what is looked
- * for is found long before them. */
+/* The language of rules files, with the functions that rules files call. Small limits: what is
+ * looked for is found long before them. */
 #include "rules/rules.h"
 
 #include <stddef.h>

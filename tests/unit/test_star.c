@@ -233,8 +233,8 @@ static void test_limits(void **unused)
         "x = [1]\nfor i in range(100): x = x + x",
         "def f(n):\n  return f(n + 1)\nf(0)",
         "x = []\nfor i in range(100000): x = [x]\nprint(x)",
-        "x = []\nfor i in range(100000): x = [x]\ny = []\nfor i in range(100000): y = [y]\nprint(x "
-        "== y)",
+        ("x = []\nfor i in range(100000): x = [x]\n"
+         "y = []\nfor i in range(100000): y = [y]\nprint(x == y)"),
         "x = []\nx.append(x)\nprint(x)",
         "def f():\n  for i in range(10000000):\n    for j in range(10000000):\n      pass\nf()",
         "x = ['a' * 1000000 for i in range(1000000)]",
