@@ -141,6 +141,16 @@ size_t utf8_decode(const unsigned char *p, size_t n, uint32_t *ret)
     return len;
 }
 
+size_t utf8_encode(uint32_t c, char dst[4])
+{
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = n; i-- > 1; c >>= 6)
+        dst[i] = (char)(0x80 | (c & 0x3f));
+    dst[0] = (char)(lead[n] | c);
+    return n;
+}
+
 /* Length of what may be shown as it is at P, or 0. */
 static size_t utf8_shown(const unsigned char *p, size_t n)
 {

@@ -46,6 +46,8 @@ void error_clear(struct error *err);
 /* Length of the well-formed UTF-8 sequence at P (N bytes left, at least one) with its code point,
  * or 0 when it is none. */
 size_t utf8_decode(const unsigned char *p, size_t n, uint32_t *ret);
+/* C (a Unicode scalar value) as UTF-8 into DST; the number of bytes. */
+size_t utf8_encode(uint32_t c, char dst[4]);
 /* Could C make a line read as another, or steer a terminal? Controls, direction marks and
  * overrides, and what has no width. */
 bool utf8_deceives(uint32_t c);

@@ -149,26 +149,6 @@ static int32_t four_digits(const struct reader *r, size_t at)
     return v;
 }
 
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xe0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    }
-    return to;
-}
-
 /* At the backslash of "\uXXXX", perhaps the first of a pair. */
 static int read_unicode(struct reader *r, char **to)
 {
@@ -181,7 +161,8 @@ static int read_unicode(struct reader *r, char **to)
         low = pair ? four_digits(r, next + 2) : -1;
         if (low < 0xdc00 || low > 0xdfff)
             return fail(r, r->at, 6, "a surrogate without its other half");
-        *to = put_utf8(*to, 0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
+        *to +=
+            utf8_encode(0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00), *to);
         r->at += 12;
         return 0;
     }
@@ -190,7 +171,7 @@ static int read_unicode(struct reader *r, char **to)
     else if (c >= 0xdc00 && c <= 0xdfff)
         return fail(r, r->at, 6, "a surrogate without its other half");
     else
-        *to = put_utf8(*to, (uint32_t)c);
+        *to += utf8_encode((uint32_t)c, *to);
     r->at += 6;
     return 0;
 }

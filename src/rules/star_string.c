@@ -637,15 +637,8 @@ static int put_character(struct star *s, struct strbuf *out, int64_t c)
 {
     if (c < 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
         return star_fault(s, "no Unicode character");
-    if (c < 0x80) {
-        strbuf_putc(out, (char)c);
-        return 0;
-    }
-    int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const int lead[] = {0xc0, 0xe0, 0xf0};
-    strbuf_putc(out, (char)(lead[more - 1] | c >> (6 * more)));
-    while (more-- > 0)
-        strbuf_putc(out, (char)(0x80 | (c >> (6 * more) & 0x3f)));
+    char text[4];
+    strbuf_put(out, text, utf8_encode((uint32_t)c, text));
     return 0;
 }
 

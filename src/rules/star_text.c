@@ -173,26 +173,6 @@ static int read_number(struct lexer *l, struct token *t)
 
 /* ---- strings ---- */
 
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-    } else if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *to++ = (char)(0xe0 | c >> 12);
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *to++ = (char)(0xf0 | c >> 18);
-        *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *to++ = (char)(0x80 | (c & 0x3f));
-    }
-    return to;
-}
-
 /* Behind a backslash; FROM is moved past it. */
 static int unescape(struct lexer *l, size_t *from, size_t end, bool bytes, char **to)
 {
@@ -237,7 +217,7 @@ static int unescape(struct lexer *l, size_t *from, size_t end, bool bytes, char 
     if (bytes && (c == 'x' || base == 8))
         *(*to)++ = (char)v;
     else
-        *to = put_utf8(*to, v);
+        *to += utf8_encode(v, *to);
     return 0;
 }
 
