@@ -65,7 +65,8 @@ static int decide_line(struct front *f, struct error *err)
 
 /* ---- refusing ---- */
 
-static void hint_refusal(const struct front *f, struct error *err)
+/* NOBODY: it would have been asked about. */
+static void hint_refusal(const struct front *f, bool nobody, struct error *err)
 {
     const struct judgement *j = &f->here.judgement;
     const struct suggestion *v;
@@ -82,8 +83,9 @@ static void hint_refusal(const struct front *f, struct error *err)
             return;
         }
     }
-    error_hint(err,
-               "-a on-request asks about it; bawn rules explain -- CMD shows how it is judged");
+    error_hint(err, "%s; bawn rules explain -- CMD shows how it is judged",
+               nobody ? "run it in a terminal, or name an asker with --ask-via"
+                      : "-a on-request asks about it");
 }
 
 /* WHY in one line, recorded; exits 3. */
@@ -102,7 +104,7 @@ static int refuse(struct front *f, const struct answer *answer, const char *why)
     if (answer && answer->word)
         error_note(&err, "%s", show(answer->word));
     else if (!answer || answer->problem)
-        hint_refusal(f, &err);
+        hint_refusal(f, answer != NULL, &err);
     return cli_error(&err, EXIT_REFUSED);
 }
 
@@ -251,6 +253,26 @@ static int setup_again(const struct front *f, struct setup *s, struct options *o
     return cli_load(s, o);
 }
 
+/* What would have a shell run something before the text that was judged. */
+static void drop_shell_start(void)
+{
+    extern char **environ;
+    (void)unsetenv("BASH_ENV");
+    (void)unsetenv("ENV");
+    for (char **e = environ; e && *e;) {
+        char name[128];
+        size_t n = strcspn(*e, "=");
+        if (!str_starts(*e, "BASH_FUNC_") || n >= sizeof(name)) {
+            e++;
+            continue;
+        }
+        memcpy(name, *e, n);
+        name[n] = '\0';
+        if (unsetenv(name) < 0)
+            e++;
+    }
+}
+
 /* The program a rule or a person allowed is the one on this PATH. */
 static int set_path(const struct front *f, struct setup *s)
 {
@@ -259,6 +281,8 @@ static int set_path(const struct front *f, struct setup *s)
     const char *path = by_rules ? here_firm_path(&f->here) : f->here.path;
     if (!path || setenv("PATH", path, 1) < 0)
         return -ENOMEM;
+    if (by_rules)
+        drop_shell_start();
     for (size_t i = 0; i < set->n; i++)
         if (str_starts(set->v[i], "PATH=") &&
             !(set->v[i] = arena_printf(&s->arena, "PATH=%s", path)))

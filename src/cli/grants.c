@@ -83,6 +83,11 @@ static int of_file(struct arena *a, const struct setup *s, const struct denial *
         *ret_why = "it is shut by a \"none\" entry";
         return -ENOENT;
     }
+    /* Version-control data and control files run code later, outside: not by one key. */
+    if (now.why == WHY_PROTECTED) {
+        *ret_why = "it is protected, and only a profile opens it";
+        return -ENOENT;
+    }
     if (!can_have(s, d->what, d->access)) {
         *ret_why = "it is bawn's own, or required to be shut";
         return -ENOENT;

@@ -8,6 +8,7 @@
 #include "cli/print.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -78,7 +79,11 @@ static int put_question(struct front *f, const struct question *q, struct answer
         return question_ask_terminal(f->a, q, NULL, ret, err);
     if (via[strspn(via, "0123456789")])
         return question_ask_socket(f->a, q, path_join(f->a, f->s->cwd, via), timeout, ret, err);
-    return question_ask_fd(f->a, q, (int)strtol(via, NULL, 10), timeout, ret, err);
+    errno = 0;
+    long fd = strtol(via, NULL, 10);
+    if (errno || fd > INT_MAX) /* -1 would be waited for in vain */
+        return error_errno(err, -EBADF, "cannot put the question");
+    return question_ask_fd(f->a, q, (int)fd, timeout, ret, err);
 }
 
 int front_ask(struct front *f, const struct asked *asked, struct answer *ret, struct error *err)

@@ -121,31 +121,52 @@ static bool is_usual_setting(const char *w)
            str_eq(w, "xtrace");
 }
 
+/* The long names of bash, which takes them behind one dash as well as behind two. */
+static bool is_long_option(const char *name, bool *ret_value)
+{
+    static const char *const words[] = {
+        "debug",      "debugger",  "dump-po-strings", "dump-strings", "help",         "login",
+        "norc",       "noediting", "noprofile",       "posix",        "pretty-print", "protected",
+        "restricted", "verbose",   "version",         "wordexp"};
+    *ret_value = str_eq(name, "rcfile") || str_eq(name, "init-file");
+    bool found = *ret_value;
+    for (size_t i = 0; !found && i < ARRAY_LEN(words); i++)
+        found = str_eq(name, words[i]);
+    return found;
+}
+
+size_t shell_option_words(const char *w, bool *command, bool *standard)
+{
+    size_t n = 1;
+    bool value;
+    if ((w[0] != '-' && w[0] != '+') || str_eq(w, "-") || str_eq(w, "--"))
+        return 0;
+    if (w[0] == '-' && is_long_option(w + 1 + (w[1] == '-'), &value))
+        return 1 + value;
+    if (w[0] == '-' && w[1] == '-')
+        return 1 + str_eq(w, "--emulate");
+    for (const char *c = w + 1; *c; c++) {
+        *command |= *c == 'c';
+        *standard |= *c == 's' && w[0] == '-';
+        n += *c == 'o' || *c == 'O';
+    }
+    return n;
+}
+
 /* The index of TEXT in SHELL -c TEXT; 0 when it is none. *ret_usual: only usual options stand
  * before it. */
 static size_t text_index(const char *const *argv, size_t argc, bool *ret_usual)
 {
-    bool command = false;
+    bool command = false, standard = false;
     *ret_usual = true;
     size_t i = 1;
-    while (i < argc && (argv[i][0] == '-' || argv[i][0] == '+') && argv[i][1]) {
-        const char *w = argv[i++];
-        if (str_eq(w, "--"))
-            break;
-        if (str_eq(w, "-o") && i < argc && is_usual_setting(argv[i])) {
-            i++;
-            continue;
-        }
-        *ret_usual = *ret_usual && is_usual_option(w);
-        if (w[0] == '-' && w[1] == '-') {
-            i += str_eq(w, "--rcfile") || str_eq(w, "--init-file") || str_eq(w, "--emulate");
-            continue;
-        }
-        command |= w[0] == '-' && strchr(w, 'c') != NULL;
-        for (const char *c = w + 1; *c; c++)
-            i += *c == 'o' || *c == 'O';
+    for (size_t n; i < argc && (n = shell_option_words(argv[i], &command, &standard)); i += n) {
+        bool setting = str_eq(argv[i], "-o") && i + 1 < argc && is_usual_setting(argv[i + 1]);
+        *ret_usual = *ret_usual && (setting || is_usual_option(argv[i]));
     }
-    if (i < argc && str_eq(argv[i], "-")) {
+    if (i < argc && str_eq(argv[i], "--"))
+        i++;
+    else if (i < argc && str_eq(argv[i], "-")) {
         *ret_usual = false;
         i++;
     }

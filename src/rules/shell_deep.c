@@ -137,25 +137,6 @@ struct shell_options {
     size_t unknown; /* an option word that is not known, or 0 */
 };
 
-/* One word of options; false when it is none. */
-static bool shell_option(struct span span, size_t *i, struct shell_options *o)
-{
-    const char *w = span.w[*i].text;
-    if ((w[0] != '-' && w[0] != '+') || !w[1])
-        return false;
-    if (w[0] == '-' && w[1] == '-') {
-        *i += 1 + (str_eq(w, "--rcfile") || str_eq(w, "--init-file") || str_eq(w, "--emulate"));
-        return true;
-    }
-    *i += 1;
-    for (const char *c = w + 1; *c; c++) {
-        o->command |= *c == 'c' && w[0] == '-';
-        o->standard |= *c == 's' && w[0] == '-';
-        *i += *c == 'o' || *c == 'O';
-    }
-    return true;
-}
-
 static struct shell_options shell_options(struct span span)
 {
     struct shell_options o = {0};
@@ -172,8 +153,10 @@ static struct shell_options shell_options(struct span span)
             i++;
             break;
         }
-        if (!shell_option(span, &i, &o))
+        size_t n = shell_option_words(span.w[i].text, &o.command, &o.standard);
+        if (n == 0)
             break;
+        i += n;
     }
     o.operand = i < span.n ? i : span.n;
     return o;

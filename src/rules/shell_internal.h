@@ -253,6 +253,9 @@ void shell_run_more(struct reader *r, struct span span, enum dialect dialect, co
 void shell_unwrap(struct reader *r, size_t index, const char *name, struct span span,
                   enum dialect dialect);
 bool shell_by_name(const char *name, enum dialect *ret);
+/* How many words the option W of a shell takes, itself included; 0: it is none, or ends them. Sets
+ * *command for -c (and +c, which bash takes for it), *standard for -s. */
+size_t shell_option_words(const char *w, bool *command, bool *standard);
 const char *shell_base(const char *name);
 /* The part of SPAN from I on. */
 struct span shell_from(struct span span, size_t i);

@@ -319,3 +319,111 @@ T
     run -0 quiet_run -- true --password hunter2hunter2 "https://me:geheim42@example.com/x"
     run ! grep -r -e hunter2hunter2 -e geheim42 "$BAWN_HOME/audit"
 }
+
+@test "a project's rules never open the sandbox, wherever below it they lie" {
+    as_user git init -q "$WORK"
+    as_user mkdir -p "$WORK/sub/.bawn/rules"
+    printf '[projects."%s"]\ntrust_level = "trusted"\n' "$WORK" >>"$BAWN_HOME/config.toml"
+    printf '%s\n' 'prefix_rule(pattern = ["touch"])' \
+        'prefix_rule(pattern = ["cp"], permissions = ":danger-full-access")' |
+        write_file "$WORK/sub/.bawn/rules/x.rules"
+    cd "$WORK/sub"
+    run ! quiet_run -- touch "$HOME/out"
+    [ "$(last 'j["place"], j["class"]')" = "('sandbox', 'allow')" ] || bawn_fail "$(last j)"
+    run ! quiet_run -- cp /etc/hostname "$HOME/out"
+    [ ! -e "$HOME/out" ] || bawn_fail "a rule of the project opened the sandbox"
+}
+
+@test "an allow by name is for what PATH leads to, without planted entries before it" {
+    rules <<'T'
+prefix_rule(pattern = ["touch"])
+prefix_rule(pattern = ["cd"])
+prefix_rule(pattern = ["cp"])
+T
+    as_user mkdir -p "$WORK/sub" "$WORK/bin" "$HOME/other"
+    printf '#!/bin/sh\necho planted >"$HOME/planted"\n' | write_file "$WORK/sub/touch"
+    as_user chmod 755 "$WORK/sub/touch"
+    not_planted() { [ ! -e "$HOME/planted" ] || bawn_fail "$1"; }
+    # Left by another sandbox, in what was its workspace.
+    run quiet_run -C "$HOME/other" -- "$WORK/sub/touch" x
+    not_planted "a program of another workspace ran outside"
+    # Read-only now, writable a moment ago.
+    PATH="$WORK/sub:$PATH" run quiet_run -s read-only -- touch x
+    not_planted "what another sandbox could have put there ran outside"
+    # A relative entry of PATH leads elsewhere behind a cd.
+    PATH=":$PATH" run -0 quiet_run -- bash -c 'cd sub && touch x'
+    not_planted "what a relative entry leads to ran outside"
+    # Put there after it was judged.
+    PATH="$WORK/bin:$PATH" run -0 quiet_run -- bash -c 'cp sub/touch bin/touch && touch x'
+    not_planted "what was put there later ran outside"
+    run -0 quiet_run -- /usr/bin/touch "$HOME/out"
+    [ -e "$HOME/out" ] || bawn_fail "what PATH leads to is allowed by its path as well"
+}
+
+@test "a restriction is found behind many rules and in long words" {
+    {
+        for i in $(seq 70); do
+            echo "prefix_rule(pattern = [\"touch\"], sandbox = True, justification = \"$i\")"
+        done
+        echo 'prefix_rule(pattern = ["touch", "x"], decision = "forbidden")'
+        echo 'prefix_rule(pattern = ["echo", re("evil.*")], decision = "forbidden")'
+    } | rules
+    run -3 quiet_run -- touch x
+    run -3 quiet_run -- echo evil
+    run -3 quiet_run -- echo "evil$(printf '%05000d' 0)"
+    run -0 quiet_run -- echo good
+}
+
+@test "an answer for the session is bound to more than the first file" {
+    export BAWN_SESSION=s
+    rules <<'T'
+prefix_rule(pattern = ["bash"], decision = "prompt")
+prefix_rule(pattern = ["perl"], decision = "prompt")
+T
+    # What a shell reads from its input is not shown: no answer for a session.
+    run -3 pty --expect 'Your key' --send s --expect 'no choice' --send n -- \
+        sh -c 'echo "echo one" | "$0" run -- bash -s' "$BAWN"
+    as_user mkdir -p "$WORK/sub"
+    echo 'echo one' | write_file "$WORK/sub/r.sh"
+    run -0 pty --expect 'Your key' --send s --expect one -- \
+        sh -c 'exec "$0" run -- bash -c "cd sub && sh r.sh" </dev/null' "$BAWN"
+    run -0 quiet_run -- bash -c 'cd sub && sh r.sh'
+    echo 'echo two' | write_file "$WORK/sub/r.sh"
+    run -3 quiet_run -- bash -c 'cd sub && sh r.sh'
+    # A decoy before the script.
+    echo 'print 1' | write_file "$WORK/r.pl"
+    echo | write_file "$WORK/decoy"
+    run -0 pty --expect 'Your key' --send s -- \
+        sh -c 'exec "$0" run -- perl -I decoy r.pl </dev/null' "$BAWN"
+    run -0 quiet_run -- perl -I decoy r.pl
+    echo 'print 2' | write_file "$WORK/r.pl"
+    run -3 quiet_run -- perl -I decoy r.pl
+    # No such descriptor is said at once.
+    run -3 quiet_run --ask-via 99999999999999999999 --ask-timeout 5 -- bash -c true
+    assert_contains "Bad file descriptor"
+}
+
+@test "a path of a session's answer that a link took the place of is not granted" {
+    export BAWN_SESSION=s
+    as_user mkdir -p "$HOME/a/data" "$HOME/private"
+    printf 'all:\n\techo x >%s/a/data/x\n' "$HOME" | write_file "$WORK/Makefile"
+    run -0 pty --expect 'Your key' --send s -- sh -c 'exec "$0" run -- make -s </dev/null' "$BAWN"
+    run -0 pty -- sh -c 'exec "$0" run -- make -s </dev/null' "$BAWN"
+    as_user mv "$HOME/a/data" "$HOME/a/gone"
+    as_user ln -s "$HOME/private" "$HOME/a/data"
+    run ! pty --expect 'Your key' --send n -- sh -c 'exec "$0" run -- make -s </dev/null' "$BAWN"
+    [ ! -e "$HOME/private/x" ] || bawn_fail "the answer was for another path"
+}
+
+@test "a project's host_executable only narrows" {
+    as_user git init -q "$WORK"
+    printf '[projects."%s"]\ntrust_level = "trusted"\n' "$WORK" >>"$BAWN_HOME/config.toml"
+    rules <<'T'
+host_executable(name = "touch", paths = ["/opt/touch"])
+prefix_rule(pattern = ["touch"])
+T
+    echo 'host_executable(name = "touch", paths = ["/usr/bin/touch"])' |
+        write_file "$WORK/.bawn/rules/x.rules"
+    run quiet_run -- touch x
+    [ "$(last 'j["place"]')" = sandbox ] || bawn_fail "$(last j)"
+}
