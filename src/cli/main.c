@@ -100,7 +100,6 @@ void commands_help(struct strbuf *out)
     strbuf_puts(out,
                 "\n"
                 "  bawn sandbox -- make test        run it where it can write only this project\n"
-                "  bawn explain .git/config         what would be allowed, and why\n"
                 "\n"
                 "Exit status: the command's own; 125 no sandbox; 2 usage; 1 configuration.\n"
                 "bawn COMMAND --help lists its options, bawn help COMMAND is the manual page.\n");

@@ -170,7 +170,7 @@ static int find(struct star *s, const struct star_value *self, struct star_call 
     if (r == 0)
         r = star_take_int(s, v[2], n, &to);
     if (r == 0)
-        r = star_step(s, (uint64_t)n / 8);
+        r = star_step(s, (uint64_t)n / 8 + (last ? (uint64_t)n * sub.n / 64 : 0));
     if (r < 0)
         return r;
     from = star_clamp(from, n);
@@ -427,7 +427,7 @@ FUNCTION(rsplit)
     if (r == 0 && sep.n == 0)
         return star_fault(s, "rsplit: the separator is empty");
     for (int64_t at; r == 0 && most != 0 && (at = find_text(text, sep, true)) >= 0; most--) {
-        r = star_step(s, text.n / 8);
+        r = star_step(s, text.n / 8 + text.n * sep.n / 64);
         if (r == 0)
             r = add_text(s, out, text.p + at + sep.n, text.n - (size_t)at - sep.n);
         text.n = (size_t)at;
@@ -472,6 +472,8 @@ static int part(struct star *s, const struct star_value *self, struct star_call 
         r = star_take_text(s, v[0], &sep);
     if (r == 0 && sep.n == 0)
         return star_fault(s, "%s: the separator is empty", call->function);
+    if (r == 0)
+        r = star_step(s, text.n / 8 + (last ? text.n * sep.n / 64 : 0));
     if (r < 0)
         return r;
     int64_t at = find_text(text, sep, last);

@@ -55,6 +55,9 @@ static int look_up(struct star *s, struct scope *scope, struct name *name,
 {
     for (; scope; scope = scope->up) {
         const struct binding *b = binding_of(scope, name);
+        int r = star_step(s, scope->v.n / 16);
+        if (r < 0)
+            return r;
         if (b && b->value) {
             *ret = b->value;
             return 0;
@@ -252,13 +255,10 @@ int star_call_value(struct star *s, const struct star_value *f, struct star_call
         r = call_def(s, f->function.def, call);
     } else if (f->function.host) {
         describe_call(s, f->function.host, call);
-        struct error err = {0};
-        r = f->function.host->call(call, &err);
-        if (r < 0 && s->err) {
-            *s->err = err;
-            if (!err.file[0] && r == -EINVAL)
-                return star_fault(s, "%s", err.message);
-        }
+        s->err->file[0] = '\0';
+        r = f->function.host->call(call, s->err);
+        if (r == -EINVAL && !s->err->file[0])
+            return star_fault(s, "%s", s->err->message);
     } else {
         call->function = f->function.name;
         r = f->function.builtin(s, f->function.self, call);

@@ -240,6 +240,7 @@ static void test_limits(void **unused)
         "x = ['a' * 1000000 for i in range(1000000)]",
         "x = 'ab'.join(['c' * 1000000 for i in range(60)])\ny = x.replace('c', x)",
         "d = {}\nfor i in range(10000000): d[i] = i",
+        "x = 'a' * 4000000\ny = 'b' + 'a' * 2000000\nfor i in range(100): x.rfind(y)",
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct strbuf out = {0};
