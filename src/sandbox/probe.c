@@ -462,8 +462,8 @@ static void try_seccomp(struct report *r)
     pid_t pid = fork();
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* Whoever could answer may be gone before that: with a listener of its own it would wait for
-         * ever; without any the call fails. */
+        /* Whoever could answer may be gone before that: with a listener of its own it would wait
+         * for ever; without any the call fails. */
         fd_close(listener);
         _exit(syscall(NOTIFIED_CALL) == NOTIFIED_ANSWER ? 0 : 1);
     }
