@@ -51,6 +51,24 @@ static int check_owner(const char *file, const struct stat *st, enum rules_rank 
     return r;
 }
 
+/* In one piece, where it is as long as it was said to be: these files can be big. */
+static int read_regular(int fd, size_t size, struct strbuf *out)
+{
+    out->p = mem_alloc(size + 1);
+    if (!out->p)
+        return -ENOMEM;
+    out->cap = size + 1;
+    out->max = MAX_FILE_BYTES;
+    for (ssize_t n = 1; out->n < size && n != 0;) {
+        n = read(fd, out->p + out->n, size - out->n);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        out->n += n > 0 ? (size_t)n : 0;
+    }
+    out->p[out->n] = '\0';
+    return fd_read_all(fd, MAX_FILE_BYTES - out->n, out);
+}
+
 static int read_file(const char *file, enum rules_rank rank, struct strbuf *out, struct error *err)
 {
     struct stat st;
@@ -69,7 +87,7 @@ static int read_file(const char *file, enum rules_rank rank, struct strbuf *out,
     if (st.st_size > (off_t)MAX_FILE_BYTES)
         return error_set(err, -EFBIG, "cannot read the rules of %s: more than %u MiB", show(file),
                          MAX_FILE_BYTES / (1024 * 1024));
-    r = fd_read_all(fd, MAX_FILE_BYTES, out);
+    r = read_regular(fd, (size_t)st.st_size, out);
     return r < 0 ? error_errno(err, r, "cannot read the rules of %s", show(file)) : 0;
 }
 
@@ -132,7 +150,7 @@ static int list(struct arena *a, const char *dir, struct names *names, struct er
     if (r == 0 && errno)
         r = error_errno(err, -errno, "cannot read the rules in %s", show(dir));
     (void)closedir(d);
-    if (r == 0 && names->v.n > 1)
+    if (r == 0 && names->v.v && names->v.n > 1)
         qsort(names->v.v, names->v.n, sizeof(*names->v.v), by_name);
     return r;
 }

@@ -2,7 +2,7 @@
  * The set of rules: adding, the index, matching. See rules.h; what a file says is rules_read.c.
  *
  * A hundred thousand rules are looked through by the first word alone, so a decision costs what the
- * rules for one program cost. Strings that are alike are kept once.
+ * rules for one program cost.
  */
 #include "rules/rules_set.h"
 
@@ -29,59 +29,25 @@ void rules_free(struct rules *rules)
     vec_release(&rules->chunks);
     vec_release(&rules->executables);
     vec_release(&rules->network);
-    mem_free(rules->strings);
     mem_free(rules->entries);
     mem_free(rules->slots);
     mem_free(rules->by_regex);
-    rules->strings = NULL;
     rules->entries = NULL;
     rules->slots = NULL;
     rules->by_regex = NULL;
-    rules->n = rules->n_slots = rules->n_by_regex = rules->n_strings = rules->cap_strings = 0;
+    rules->n = rules->n_slots = rules->n_words = rules->n_by_regex = 0;
 }
 
 /* ---- strings ---- */
 
-/* FNV-1a, finished so that the low bits depend on all. */
-uint64_t rules_hash(const char *p, size_t n)
+const char *rules_copy(struct rules *rules, struct bytes text)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
-    return h ^ h >> 32;
-}
-
-static int grow_strings(struct rules *rules)
-{
-    size_t cap = rules->cap_strings ? rules->cap_strings * 2 : 256;
-    const char **table = mem_zalloc(cap, sizeof(*table));
-    if (!table)
-        return -ENOMEM;
-    for (size_t i = 0; i < rules->cap_strings; i++) {
-        const char *s = rules->strings[i];
-        size_t at = s ? rules_hash(s, strlen(s)) & (cap - 1) : 0;
-        while (s && table[at])
-            at = (at + 1) & (cap - 1);
-        if (s)
-            table[at] = s;
-    }
-    mem_free(rules->strings);
-    rules->strings = table;
-    rules->cap_strings = cap;
-    return 0;
-}
-
-const char *rules_intern(struct rules *rules, const char *p, size_t n)
-{
-    if (rules->n_strings * 2 >= rules->cap_strings && grow_strings(rules) < 0)
-        return NULL;
-    size_t at = rules_hash(p, n) & (rules->cap_strings - 1);
-    for (const char *s; (s = rules->strings[at]); at = (at + 1) & (rules->cap_strings - 1))
-        if (strncmp(s, p, n) == 0 && s[n] == '\0')
-            return s;
-    rules->strings[at] = arena_strndup(rules->a, p, n);
-    rules->n_strings += rules->strings[at] != NULL;
-    return rules->strings[at];
+    if (rules->last.p && bytes_eq(rules->last, text))
+        return rules->last.p;
+    char *copy = arena_strndup(rules->a, text.p, text.n);
+    if (copy)
+        rules->last = (struct bytes){copy, text.n};
+    return copy;
 }
 
 /* ---- regular expressions ---- */
@@ -188,12 +154,57 @@ const struct network_rule *rules_network_at(const struct rules *rules, size_t i)
 
 /* ---- the index ---- */
 
+/* FNV-1a, finished so that the low bits depend on all. */
+static uint64_t hash_word(const char *p)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *p; p++)
+        h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+    return h ^ h >> 32;
+}
+
 static struct index_slot *slot_of(const struct rules *rules, const char *word)
 {
-    size_t at = rules_hash(word, strlen(word)) & (rules->n_slots - 1);
+    size_t at = hash_word(word) & (rules->n_slots - 1);
     while (rules->slots[at].word && !str_eq(rules->slots[at].word, word))
         at = (at + 1) & (rules->n_slots - 1);
     return &rules->slots[at];
+}
+
+/* Room for one more word. There are far fewer words than rules, as a rule. */
+static int grow_slots(struct rules *rules)
+{
+    const struct rules before = *rules;
+    if (rules->n_slots && (rules->n_words + 1) * 2 <= rules->n_slots)
+        return 0;
+    size_t n = rules->n_slots ? rules->n_slots * 2 : 16;
+    struct index_slot *slots = mem_zalloc(n, sizeof(*slots));
+    if (!slots)
+        return -ENOMEM;
+    rules->slots = slots;
+    rules->n_slots = n;
+    for (size_t i = 0; i < before.n_slots; i++)
+        if (before.slots[i].word)
+            *slot_of(rules, before.slots[i].word) = before.slots[i];
+    mem_free(before.slots);
+    return 0;
+}
+
+static int index_word(struct rules *rules, const char *word, uint32_t rule, uint32_t entry)
+{
+    if (grow_slots(rules) < 0)
+        return -ENOMEM;
+    struct index_slot *slot = slot_of(rules, word);
+    rules->entries[entry] = (struct index_entry){.rule = rule, .next = NO_ENTRY};
+    if (!slot->word) {
+        slot->word = word;
+        slot->first = entry;
+        rules->n_words++;
+    } else {
+        rules->entries[slot->last].next = entry;
+    }
+    slot->last = entry;
+    return 0;
 }
 
 int rules_finish(struct rules *rules)
@@ -204,35 +215,22 @@ int rules_finish(struct rules *rules)
         words += first->regex ? 0 : first->n;
         regexes += first->regex;
     }
-    for (rules->n_slots = 16; rules->n_slots < words * 2;)
-        rules->n_slots *= 2;
-    rules->slots = mem_zalloc(rules->n_slots, sizeof(*rules->slots));
+    if (words >= NO_ENTRY)
+        return -ENOMEM;
     rules->entries = mem_zalloc(words + 1, sizeof(*rules->entries));
     rules->by_regex = mem_zalloc(regexes + 1, sizeof(*rules->by_regex));
-    if (!rules->slots || !rules->entries || !rules->by_regex)
+    if (!rules->entries || !rules->by_regex)
         return -ENOMEM;
     uint32_t n = 0;
     for (size_t i = 0; i < rules->n; i++) {
         const struct rule_token *first = &rules_at(rules, i)->tokens[0];
-        if (first->regex) {
+        if (first->regex)
             rules->by_regex[rules->n_by_regex++] = (uint32_t)i;
-            continue;
-        }
-        for (uint32_t w = 0; w < first->n; w++) {
-            struct index_slot *slot = slot_of(rules, first->words[w]);
-            rules->entries[n] = (struct index_entry){.rule = (uint32_t)i, .next = NO_ENTRY};
-            if (!slot->word) {
-                slot->word = first->words[w];
-                slot->first = n;
-            } else {
-                rules->entries[slot->last].next = n;
-            }
-            slot->last = n++;
-        }
+        else
+            for (uint32_t w = 0; w < first->n; w++)
+                if (index_word(rules, first->words[w], (uint32_t)i, n++) < 0)
+                    return -ENOMEM;
     }
-    mem_free(rules->strings);
-    rules->strings = NULL;
-    rules->n_strings = rules->cap_strings = 0;
     return 0;
 }
 

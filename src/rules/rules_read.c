@@ -2,8 +2,8 @@
  * What a rules file says: prefix_rule(), network_rule(), host_executable() and re() as functions of
  * the language (star.h), checked, copied into the set. See rules.h.
  *
- * Nothing of the evaluation outlives it, so every string is copied, once (rules_intern). A file is
- * taken as a whole or not at all.
+ * Nothing of the evaluation outlives it, so every string is copied, those of a pattern in one piece
+ * with it: a hundred thousand rules are held in memory. A file is taken as a whole or not at all.
  */
 #include "rules/rules_set.h"
 
@@ -13,11 +13,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The arguments that any of the functions has. */
+enum argument {
+    A_PATTERN,
+    A_DECISION,
+    A_JUSTIFICATION,
+    A_MATCH,
+    A_NOT_MATCH,
+    A_SANDBOX,
+    A_PERMISSIONS,
+    A_SCOPE,
+    A_HOST,
+    A_PROTOCOL,
+    A_PORT,
+    A_NAME,
+    A_PATHS,
+    A_TEXT,
+    A_MOST,
+};
+
+static const char *const argument_names[A_MOST] = {
+    "pattern", "decision", "justification", "match", "not_match", "sandbox", "permissions",
+    "scope",   "host",     "protocol",      "port",  "name",      "paths",   "text"};
+
+#define SEEN_MOST 8u
+
 struct reading_file {
     struct rules *rules;
     const struct rules_source *source;
     const char *file; /* the set's own copy */
     const char *dir;
+    const struct star_value *given[A_MOST]; /* of the call */
+    /* Which argument the I-th name of a call was, the last time: a call is mostly like the one
+     * before, and a name is one pointer in one evaluation. */
+    struct {
+        const char *name;
+        enum argument argument;
+    } seen[SEEN_MOST];
 };
 
 static const char regex_kind[] = "re";
@@ -29,86 +61,142 @@ static int no_memory(struct error *err)
     return error_errno(err, -ENOMEM, "cannot read the rules");
 }
 
-/* The value of the named argument NAME, or of the POSITION-th positional one. */
-static const struct star_value *argument(const struct star_call *call, const char *name,
-                                         size_t position)
+/* None stands for an argument that is not given. */
+static const struct star_value *argument(const struct star_call *call, enum argument which)
 {
-    for (size_t i = 0; i < call->n_named; i++)
-        if (str_eq(call->names[i], name))
-            return star_type(call->named[i]) == STAR_NONE ? NULL : call->named[i];
-    return position < call->n_args ? call->args[position] : NULL;
+    const struct reading_file *f = call->data;
+    return f->given[which];
 }
 
-/* Every named argument is one of NAMES (ended by NULL), and at most POSITIONAL are without a name.
- */
-static int check_names(const struct star_call *call, const char *const *names, size_t positional,
-                       struct error *err)
+static int no_such_argument(const struct star_call *call, const char *name, unsigned mask,
+                            struct error *err)
 {
+    const char *names[A_MOST];
     size_t n = 0;
-    while (names[n])
-        n++;
+    for (size_t i = 0; i < A_MOST; i++)
+        if (mask & 1u << i)
+            names[n++] = argument_names[i];
+    int r = star_fail(call, name, 0, err, "%s has no argument %s", call->function, show(name));
+    const char *near = nearest_word(name, names, n);
+    if (near)
+        error_hint(err, "did you mean %s?", near);
+    return r;
+}
+
+static enum argument argument_of(struct reading_file *f, const char *name, size_t i)
+{
+    size_t k = 0;
+    if (i < SEEN_MOST && f->seen[i].name == name)
+        return f->seen[i].argument;
+    while (k < A_MOST && !str_eq(argument_names[k], name))
+        k++;
+    if (i < SEEN_MOST) {
+        f->seen[i].name = name;
+        f->seen[i].argument = (enum argument)k;
+    }
+    return (enum argument)k;
+}
+
+/* Sorts what is given. MASK: a bit for each argument that the function has; the only one without a
+ * name may be FIRST (A_MOST: none). */
+static int take_arguments(const struct star_call *call, unsigned mask, enum argument first,
+                          struct error *err)
+{
+    struct reading_file *f = call->data;
+    const size_t positional = first < A_MOST;
+    for (size_t i = 0; i < A_MOST; i++)
+        f->given[i] = NULL;
     for (size_t i = 0; i < call->n_named; i++) {
-        size_t k = 0;
-        while (k < n && !str_eq(names[k], call->names[i]))
-            k++;
-        if (k < n)
-            continue;
-        int r = star_fail(call, call->names[i], 0, err, "%s has no argument %s", call->function,
-                          show(call->names[i]));
-        const char *near = nearest_word(call->names[i], names, n);
-        if (near)
-            error_hint(err, "did you mean %s?", near);
-        return r;
+        enum argument a = argument_of(f, call->names[i], i);
+        if (a == A_MOST || !(mask & 1u << a))
+            return no_such_argument(call, call->names[i], mask, err);
+        if (star_type(call->named[i]) != STAR_NONE)
+            f->given[a] = call->named[i];
     }
     if (call->n_args > positional)
         return star_fail(call, NULL, positional, err,
                          "%s takes %zu arguments without a name, not %zu", call->function,
                          positional, call->n_args);
+    if (call->n_args && f->given[first])
+        return star_fail(call, NULL, 0, err, "%s: %s is given twice", call->function,
+                         argument_names[first]);
+    if (call->n_args)
+        f->given[first] = call->args[0];
     return 0;
 }
 
-/* A string without NUL, copied. */
-static int text_argument(const struct star_call *call, const char *name, size_t position,
-                         const char **ret, struct error *err)
+/* As memchr(), which has a start to it. */
+static bool has_nul(struct bytes text)
 {
-    const struct reading_file *f = call->data;
-    const struct star_value *v = argument(call, name, position);
+    uint64_t eight;
+    size_t i = 0;
+    for (; text.n - i >= sizeof(eight); i += sizeof(eight)) {
+        memcpy(&eight, text.p + i, sizeof(eight));
+        if ((eight - 0x0101010101010101u) & ~eight & 0x8080808080808080u)
+            return true;
+    }
+    for (; i < text.n; i++)
+        if (text.p[i] == '\0')
+            return true;
+    return false;
+}
+
+/* A string without NUL, still the evaluation's. Without a text where there is no such argument. */
+static int view_argument(const struct star_call *call, enum argument which, struct bytes *ret,
+                         struct error *err)
+{
+    const char *name = argument_names[which];
+    const struct star_value *v = argument(call, which);
+    *ret = (struct bytes){NULL, 0};
     if (!v)
         return 0;
     if (star_type(v) != STAR_STRING)
-        return star_fail(call, name, position, err, "%s: %s is a string, not %s", call->function,
-                         name, star_type_word(v));
+        return star_fail(call, name, 0, err, "%s: %s is a string, not %s", call->function, name,
+                         star_type_word(v));
     struct bytes text = star_text(v);
-    if (memchr(text.p, '\0', text.n))
-        return star_fail(call, name, position, err, "%s: %s holds a NUL byte", call->function,
-                         name);
-    *ret = rules_intern(f->rules, text.p, text.n);
+    if (has_nul(text))
+        return star_fail(call, name, 0, err, "%s: %s holds a NUL byte", call->function, name);
+    *ret = text;
+    return 0;
+}
+
+/* The same, copied. *ret stays as it is where there is no such argument. */
+static int text_argument(const struct star_call *call, enum argument which, const char **ret,
+                         struct error *err)
+{
+    const struct reading_file *f = call->data;
+    struct bytes text;
+    int r = view_argument(call, which, &text, err);
+    if (r < 0 || !text.p)
+        return r;
+    *ret = rules_copy(f->rules, text);
     return *ret ? 0 : no_memory(err);
 }
 
 static bool is_blank(const char *s)
 {
-    return s[strspn(s, " \t\r\n")] == '\0';
+    return (unsigned char)*s <= ' ' && s[strspn(s, " \t\r\n")] == '\0';
 }
 
 static int decision_argument(const struct star_call *call, bool network, enum decision *ret,
                              struct error *err)
 {
     static const char *const words[] = {"allow", "prompt", "forbidden", "deny", NULL};
-    const char *word = NULL;
-    int r = text_argument(call, "decision", SIZE_MAX, &word, err);
-    if (r < 0 || !word)
+    struct bytes given;
+    int r = view_argument(call, A_DECISION, &given, err);
+    if (r < 0 || !given.p)
         return r;
     for (size_t i = 0; words[i] && (network || i < 3); i++) {
-        if (str_eq(words[i], word)) {
+        if (bytes_is(given, words[i])) {
             *ret = i == 3 ? DECISION_FORBIDDEN : DECISION_ALLOW + (enum decision)i;
             return 0;
         }
     }
     r = star_fail(call, "decision", 0, err,
                   "%s: \"%s\" is no decision; expected allow, prompt or forbidden", call->function,
-                  show(word));
-    const char *near = nearest_word(word, words, 3);
+                  show_n(given.p, given.n));
+    const char *word = rules_copy(((const struct reading_file *)call->data)->rules, given);
+    const char *near = word ? nearest_word(word, words, 3) : NULL;
     if (near)
         error_hint(err, "did you mean %s?", near);
     return r;
@@ -116,58 +204,113 @@ static int decision_argument(const struct star_call *call, bool network, enum de
 
 /* ---- patterns ---- */
 
-static int set_word(const struct star_call *call, const struct star_value *v, const char **ret,
-                    struct error *err)
+static bool is_list(const struct star_value *v)
 {
-    const struct reading_file *f = call->data;
-    struct bytes text;
+    return star_type(v) == STAR_LIST || star_type(v) == STAR_TUPLE;
+}
+
+/* One word of a pattern. Adds to BYTES what its copy takes. */
+static int check_word(const struct star_call *call, const struct star_value *v, size_t *bytes,
+                      struct error *err)
+{
     if (star_type(v) != STAR_STRING)
         return star_fail(call, "pattern", 0, err,
                          "prefix_rule: an element of pattern is a string, a list of strings or "
                          "re(\"…\"), not %s",
                          star_type_word(v));
-    text = star_text(v);
+    struct bytes text = star_text(v);
     if (text.n == 0)
         return star_fail(call, "pattern", 0, err, "prefix_rule: an element of pattern is empty");
-    if (memchr(text.p, '\0', text.n))
+    if (has_nul(text))
         return star_fail(call, "pattern", 0, err, "prefix_rule: a NUL byte in pattern");
-    *ret = rules_intern(f->rules, text.p, text.n);
-    return *ret ? 0 : no_memory(err);
-}
-
-static int set_token(const struct star_call *call, const struct star_value *v,
-                     struct rule_token *ret, struct error *err)
-{
-    const struct reading_file *f = call->data;
-    const void *compiled = star_opaque_get(v, regex_kind);
-    bool list = star_type(v) == STAR_LIST || star_type(v) == STAR_TUPLE;
-    size_t n = list ? star_length(v) : 1;
-    if (n == 0)
-        return star_fail(call, "pattern", 0, err, "prefix_rule: a list of alternatives is empty");
-    const char **words = arena_alloc(f->rules->a, n * sizeof(*words));
-    if (!words)
-        return no_memory(err);
-    if (compiled) {
-        words[0] = "re";
-        *ret = (struct rule_token){.words = words, .n = 1, .regex = true, .compiled = compiled};
-        return 0;
-    }
-    for (size_t i = 0; i < n; i++) {
-        int r = set_word(call, list ? star_item(v, i) : v, &words[i], err);
-        if (r < 0)
-            return r;
-    }
-    *ret = (struct rule_token){.words = words, .n = (uint32_t)n};
+    *bytes += text.n + 1;
     return 0;
 }
 
+/* One element: a word, several, or re("…"). */
+static int check_element(const struct star_call *call, const struct star_value *v, size_t *words,
+                         size_t *bytes, struct error *err)
+{
+    if (star_opaque_get(v, regex_kind))
+        return 0;
+    if (!is_list(v)) {
+        ++*words;
+        return check_word(call, v, bytes, err);
+    }
+    size_t n = star_length(v);
+    if (n == 0)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: a list of alternatives is empty");
+    if (n > UINT32_MAX)
+        return star_fail(call, "pattern", 0, err, "prefix_rule: too many alternatives");
+    *words += n;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = check_word(call, star_item(v, i), bytes, err);
+    return r;
+}
+
+/* memcpy() of a few bytes, of which there are many: a libc's own has a start to it. */
+static void copy_short(char *to, struct bytes from)
+{
+    const size_t n = from.n;
+    uint64_t eight;
+    uint32_t four, last;
+    if (n >= sizeof(eight)) {
+        for (size_t i = 0; i + sizeof(eight) < n; i += sizeof(eight)) {
+            memcpy(&eight, from.p + i, sizeof(eight));
+            memcpy(to + i, &eight, sizeof(eight));
+        }
+        memcpy(&eight, from.p + n - sizeof(eight), sizeof(eight));
+        memcpy(to + n - sizeof(eight), &eight, sizeof(eight));
+    } else if (n >= sizeof(four)) {
+        memcpy(&four, from.p, sizeof(four));
+        memcpy(&last, from.p + n - sizeof(last), sizeof(last));
+        memcpy(to, &four, sizeof(four));
+        memcpy(to + n - sizeof(last), &last, sizeof(last));
+    } else if (n > 0) {
+        to[0] = from.p[0];
+        to[n / 2] = from.p[n / 2];
+        to[n - 1] = from.p[n - 1];
+    }
+}
+
+static void copy_word(const struct star_value *v, const char ***words, char **to)
+{
+    struct bytes text = star_text(v);
+    copy_short(*to, text);
+    (*to)[text.n] = '\0';
+    *(*words)++ = *to;
+    *to += text.n + 1;
+}
+
+static void copy_element(const struct star_value *v, struct rule_token *ret, const char ***words,
+                         char **to)
+{
+    static const char *const regex_word[] = {"re"};
+    const void *compiled = star_opaque_get(v, regex_kind);
+    if (compiled) {
+        *ret =
+            (struct rule_token){.words = regex_word, .n = 1, .regex = true, .compiled = compiled};
+        return;
+    }
+    size_t n = is_list(v) ? star_length(v) : 1;
+    *ret = (struct rule_token){.words = *words, .n = (uint32_t)n};
+    if (!is_list(v))
+        copy_word(v, words, to);
+    else
+        for (size_t i = 0; i < n; i++)
+            copy_word(star_item(v, i), words, to);
+}
+
+/* Tokens, the pointers to their words and the words are one piece of memory. */
 static int set_pattern(const struct star_call *call, struct rule *rule, struct error *err)
 {
     const struct reading_file *f = call->data;
-    const struct star_value *v = argument(call, "pattern", 0);
+    const struct star_value *v = argument(call, A_PATTERN);
+    size_t words = 0, bytes = 0;
     if (!v)
         return star_fail(call, NULL, SIZE_MAX, err, "prefix_rule: pattern is missing");
-    if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
+    if (!is_list(v))
         return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is a list, not %s",
                          star_type_word(v));
     size_t n = star_length(v);
@@ -175,14 +318,19 @@ static int set_pattern(const struct star_call *call, struct rule *rule, struct e
         return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is empty");
     if (n > UINT32_MAX)
         return star_fail(call, "pattern", 0, err, "prefix_rule: pattern is too long");
-    struct rule_token *tokens = arena_zalloc(f->rules->a, n, sizeof(*tokens));
-    if (!tokens)
-        return no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        int r = set_token(call, star_item(v, i), &tokens[i], err);
+        int r = check_element(call, star_item(v, i), &words, &bytes, err);
         if (r < 0)
             return r;
     }
+    struct rule_token *tokens =
+        arena_alloc(f->rules->a, n * sizeof(*tokens) + words * sizeof(char *) + bytes);
+    if (!tokens)
+        return no_memory(err);
+    const char **next_word = (const char **)(tokens + n);
+    char *next_byte = (char *)(next_word + words);
+    for (size_t i = 0; i < n; i++)
+        copy_element(star_item(v, i), &tokens[i], &next_word, &next_byte);
     rule->tokens = tokens;
     rule->n_tokens = (uint32_t)n;
     return 0;
@@ -248,11 +396,12 @@ static int matches_alone(const struct rule *rule, const struct command_word *wor
     return r;
 }
 
-static int check_examples(const struct star_call *call, const struct rule *rule, const char *name,
-                          bool want, struct error *err)
+static int check_examples(const struct star_call *call, const struct rule *rule,
+                          enum argument which, bool want, struct error *err)
 {
     _cleanup_arena_ struct arena a = {0};
-    const struct star_value *v = argument(call, name, SIZE_MAX);
+    const char *name = argument_names[which];
+    const struct star_value *v = argument(call, which);
     if (!v)
         return 0;
     if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
@@ -283,13 +432,13 @@ static int check_examples(const struct star_call *call, const struct rule *rule,
 
 /* ---- the functions ---- */
 
-static int bool_argument(const struct star_call *call, const char *name, bool *ret,
+static int bool_argument(const struct star_call *call, enum argument which, bool *ret,
                          struct error *err)
 {
-    const struct star_value *v = argument(call, name, SIZE_MAX);
+    const struct star_value *v = argument(call, which);
     if (v && star_type(v) != STAR_BOOL)
-        return star_fail(call, name, 0, err, "%s: %s is True or False, not %s", call->function,
-                         name, star_type_word(v));
+        return star_fail(call, argument_names[which], 0, err, "%s: %s is True or False, not %s",
+                         call->function, argument_names[which], star_type_word(v));
     *ret = v && star_bool(v);
     return 0;
 }
@@ -297,13 +446,13 @@ static int bool_argument(const struct star_call *call, const char *name, bool *r
 static int set_more(const struct star_call *call, struct rule *rule, struct error *err)
 {
     const char *scope = NULL;
-    int r = text_argument(call, "justification", SIZE_MAX, &rule->justification, err);
+    int r = text_argument(call, A_JUSTIFICATION, &rule->justification, err);
     if (r == 0)
-        r = text_argument(call, "permissions", SIZE_MAX, &rule->permissions, err);
+        r = text_argument(call, A_PERMISSIONS, &rule->permissions, err);
     if (r == 0)
-        r = text_argument(call, "scope", SIZE_MAX, &scope, err);
+        r = text_argument(call, A_SCOPE, &scope, err);
     if (r == 0)
-        r = bool_argument(call, "sandbox", &rule->sandbox, err);
+        r = bool_argument(call, A_SANDBOX, &rule->sandbox, err);
     if (r < 0)
         return r;
     if (rule->justification && is_blank(rule->justification))
@@ -325,16 +474,16 @@ static int set_more(const struct star_call *call, struct rule *rule, struct erro
 
 static int prefix_rule(struct star_call *call, struct error *err)
 {
-    static const char *const names[] = {"pattern",     "decision",  "justification",
-                                        "match",       "not_match", "sandbox",
-                                        "permissions", "scope",     NULL};
+    const unsigned mask = 1u << A_PATTERN | 1u << A_DECISION | 1u << A_JUSTIFICATION |
+                          1u << A_MATCH | 1u << A_NOT_MATCH | 1u << A_SANDBOX |
+                          1u << A_PERMISSIONS | 1u << A_SCOPE;
     struct reading_file *f = call->data;
     struct rule rule = {.decision = DECISION_ALLOW,
                         .file = f->file,
                         .line = call->line,
                         .rank = f->source->rank,
                         .dir = f->dir};
-    int r = check_names(call, names, 1, err);
+    int r = take_arguments(call, mask, A_PATTERN, err);
     if (r == 0)
         r = set_pattern(call, &rule, err);
     if (r == 0)
@@ -342,9 +491,9 @@ static int prefix_rule(struct star_call *call, struct error *err)
     if (r == 0)
         r = set_more(call, &rule, err);
     if (r == 0)
-        r = check_examples(call, &rule, "match", true, err);
+        r = check_examples(call, &rule, A_MATCH, true, err);
     if (r == 0)
-        r = check_examples(call, &rule, "not_match", false, err);
+        r = check_examples(call, &rule, A_NOT_MATCH, false, err);
     if (r == 0 && rules_add_rule(f->rules, &rule) < 0)
         r = no_memory(err);
     return r;
@@ -352,26 +501,27 @@ static int prefix_rule(struct star_call *call, struct error *err)
 
 static int network_rule(struct star_call *call, struct error *err)
 {
-    static const char *const names[] = {"host", "protocol",      "decision",
-                                        "port", "justification", NULL};
+    const unsigned mask =
+        1u << A_HOST | 1u << A_PROTOCOL | 1u << A_DECISION | 1u << A_PORT | 1u << A_JUSTIFICATION;
     static const char *const protocols[] = {"http", "https", "socks5_tcp", "socks5_udp"};
     struct reading_file *f = call->data;
     struct network_rule rule = {
         .file = f->file, .line = call->line, .rank = f->source->rank, .decision = DECISION_ALLOW};
-    const struct star_value *port = argument(call, "port", SIZE_MAX);
+    const struct star_value *port;
     int64_t number = 0;
     bool known = false;
-    int r = check_names(call, names, 0, err);
+    int r = take_arguments(call, mask, A_MOST, err);
     if (r == 0)
-        r = text_argument(call, "host", SIZE_MAX, &rule.host, err);
+        r = text_argument(call, A_HOST, &rule.host, err);
     if (r == 0)
-        r = text_argument(call, "protocol", SIZE_MAX, &rule.protocol, err);
+        r = text_argument(call, A_PROTOCOL, &rule.protocol, err);
     if (r == 0)
-        r = text_argument(call, "justification", SIZE_MAX, &rule.justification, err);
+        r = text_argument(call, A_JUSTIFICATION, &rule.justification, err);
     if (r == 0)
         r = decision_argument(call, true, &rule.decision, err);
     if (r < 0)
         return r;
+    port = argument(call, A_PORT);
     if (!rule.host || is_blank(rule.host))
         return star_fail(call, "host", 0, err, "network_rule: host is missing");
     for (size_t i = 0; rule.protocol && i < ARRAY_LEN(protocols); i++)
@@ -396,7 +546,7 @@ static int executable_paths(const struct star_call *call, struct host_executable
                             struct error *err)
 {
     const struct reading_file *f = call->data;
-    const struct star_value *v = argument(call, "paths", SIZE_MAX);
+    const struct star_value *v = argument(call, A_PATHS);
     if (!v)
         return 0;
     if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
@@ -415,7 +565,7 @@ static int executable_paths(const struct star_call *call, struct host_executable
         if (text.n == 0 || text.p[0] != '/' || memchr(text.p, '\0', text.n))
             return star_fail(call, "paths", 0, err, "host_executable: %s is no absolute path",
                              show_n(text.p, text.n));
-        paths[i] = rules_intern(f->rules, text.p, text.n);
+        paths[i] = rules_copy(f->rules, text);
         if (!paths[i])
             return no_memory(err);
         const char *slash = strrchr(paths[i], '/');
@@ -445,12 +595,12 @@ static void keep_listed(const struct host_executable *before, struct host_execut
 
 static int host_executable(struct star_call *call, struct error *err)
 {
-    static const char *const names[] = {"name", "paths", NULL};
+    const unsigned mask = 1u << A_NAME | 1u << A_PATHS;
     struct reading_file *f = call->data;
     struct host_executable h = {0};
-    int r = check_names(call, names, 0, err);
+    int r = take_arguments(call, mask, A_MOST, err);
     if (r == 0)
-        r = text_argument(call, "name", SIZE_MAX, &h.name, err);
+        r = text_argument(call, A_NAME, &h.name, err);
     if (r < 0)
         return r;
     if (!h.name || !*h.name || strchr(h.name, '/'))
@@ -473,7 +623,9 @@ static int regex(struct star_call *call, struct error *err)
     const char *text = NULL, *why = NULL;
     if (call->n_args != 1 || call->n_named != 0)
         return star_fail(call, NULL, SIZE_MAX, err, "re takes one string");
-    int r = text_argument(call, "text", 0, &text, err);
+    int r = take_arguments(call, 0, A_TEXT, err);
+    if (r == 0)
+        r = text_argument(call, A_TEXT, &text, err);
     if (r < 0)
         return r;
     const void *compiled = text ? rules_compile(f->rules, text, &why) : NULL;
@@ -497,11 +649,10 @@ int rules_add(struct rules *rules, const struct rules_source *source, struct err
                                                      {"network_rule", network_rule},
                                                      {"host_executable", host_executable},
                                                      {"re", regex}};
-    struct reading_file f = {
-        .rules = rules,
-        .source = source,
-        .file = rules_intern(rules, source->file, strlen(source->file)),
-        .dir = source->dir ? rules_intern(rules, source->dir, strlen(source->dir)) : NULL};
+    struct reading_file f = {.rules = rules,
+                             .source = source,
+                             .file = rules_copy(rules, bytes_of(source->file)),
+                             .dir = source->dir ? rules_copy(rules, bytes_of(source->dir)) : NULL};
     const struct star_request request = {.file = source->file,
                                          .text = source->text,
                                          .functions = functions,

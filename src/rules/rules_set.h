@@ -16,9 +16,7 @@ struct rules {
     VEC(struct host_executable) executables;
     VEC(struct network_rule) network;
     VEC(void *) regexes; /* regex_t */
-    /* Strings that are alike are one: open addressing, a power of two. */
-    const char **strings;
-    size_t n_strings, cap_strings;
+    struct bytes last;   /* what rules_copy() returned last */
     /* The index: first word -> the rules that begin with it, in their order. */
     struct index_entry {
         uint32_t rule, next; /* next: an entry, or NO_ENTRY */
@@ -28,15 +26,16 @@ struct rules {
         uint32_t first, last;
     } * slots;
     size_t n_slots;     /* a power of two */
+    size_t n_words;     /* taken */
     uint32_t *by_regex; /* rules whose first token is one */
     size_t n_by_regex;
 };
 
 #define NO_ENTRY UINT32_MAX
 
-uint64_t rules_hash(const char *p, size_t n);
-/* The set's own copy of N bytes; the same pointer for the same text. NULL without memory. */
-const char *rules_intern(struct rules *rules, const char *p, size_t n);
+/* The set's own copy of TEXT, terminated; one for the same text several times in a row. NULL
+ * without memory. */
+const char *rules_copy(struct rules *rules, struct bytes text);
 /* Compiles TEXT for whole words. NULL, and *ret_why in one phrase, or without memory. */
 const void *rules_compile(struct rules *rules, const char *text, const char **ret_why);
 

@@ -65,6 +65,7 @@ struct star_request {
     void *data;
     uint64_t max_steps; /* 0: MAX_STAR_STEPS */
     size_t max_bytes;   /* 0: MAX_STAR_BYTES */
+    bool by_tree;       /* no short cut for simple statements: for tests, which compare */
     /* What print() says, one line without its end; NULL: it is dropped. */
     void (*print)(void *data, struct bytes line);
 };

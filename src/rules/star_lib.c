@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* star_take() and eval() have set what they do not complain of, which gcc's analyzer does not
+ * follow. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
+#pragma GCC diagnostic ignored "-Wanalyzer-null-dereference"
+#endif
+
 static struct star_value *change(const struct star_value *v)
 {
     return (struct star_value *)(uintptr_t)v;

@@ -185,6 +185,15 @@ static int check_text(struct star *s)
     if (text.n >= UINT32_MAX)
         return error_set(s->err, -EFBIG, "%s is too long", show(s->request->file));
     for (size_t i = 0; i < text.n;) {
+        uint64_t eight;
+        /* Mostly ASCII: no byte with its high bit set, and none that borrows one. */
+        for (; text.n - i >= sizeof(eight); i += sizeof(eight)) {
+            memcpy(&eight, text.p + i, sizeof(eight));
+            if (((eight - 0x0101010101010101u) | eight) & 0x8080808080808080u)
+                break;
+        }
+        if (i == text.n)
+            break;
         unsigned char c = (unsigned char)text.p[i];
         uint32_t code;
         size_t n = c && c < 0x80 ? 1
@@ -203,7 +212,12 @@ static int run_one(struct star *s, bool *ret_more)
     struct node *statement;
     s->now = &s->temp;
     const size_t before = s->bytes;
-    int r = parse_statement(s, &statement);
+    int r = s->request->by_tree ? 0 : star_quick(s);
+    *ret_more = false;
+    if (r < 0)
+        return r;
+    s->now = &s->temp;
+    r = parse_statement(s, &statement);
     *ret_more = statement != NULL;
     if (r < 0 || !statement)
         return r;

@@ -356,6 +356,14 @@ static void skip_space(struct lexer *l)
     }
 }
 
+bool star_is_keyword(struct bytes name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
+        if (bytes_is(name, keywords[i].text))
+            return true;
+    return false;
+}
+
 static int read_name(struct lexer *l, struct token *t)
 {
     size_t start = l->at;

@@ -957,7 +957,8 @@ static int parse_block(struct star *s, struct node **ret)
 int parse_begin(struct star *s)
 {
     s->lexer = (struct lexer){.star = s, .text = s->request->text, .line_start = true};
-    return advance(s);
+    s->token = (struct token){.kind = T_NEWLINE};
+    return 0;
 }
 
 int parse_statement(struct star *s, struct node **ret)

@@ -107,6 +107,7 @@ struct lexer {
 };
 
 int lexer_next(struct lexer *l, struct token *ret);
+bool star_is_keyword(struct bytes name);
 
 /* ---- tokens to a tree ---- */
 
@@ -186,6 +187,8 @@ struct names {
 /* One statement at the top level, or NULL at the end of the text. */
 int parse_statement(struct star *s, struct node **ret);
 int parse_begin(struct star *s);
+/* Runs the statements from here on that need no tree; none is fine. */
+int star_quick(struct star *s);
 /* The expressions inside an f-string: TEXT stands at AT in the file. */
 int parse_expression_at(struct star *s, struct bytes text, uint32_t at, struct node **ret);
 

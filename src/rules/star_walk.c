@@ -4,6 +4,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* star_take() and eval() have set what they do not complain of, which gcc's analyzer does not
+ * follow. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
+#pragma GCC diagnostic ignored "-Wanalyzer-null-dereference"
+#endif
+
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN };
 
 static int eval(struct star *s, struct scope *scope, const struct node *n,

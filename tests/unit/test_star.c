@@ -59,6 +59,151 @@ static int run(const char *text, size_t n, struct strbuf *out, struct error *err
     return star_run(&request, err);
 }
 
+/* Every value that is given, in full. */
+static void show_value(struct strbuf *out, const struct star_value *v)
+{
+    int64_t i = 0;
+    strbuf_printf(out, " %s", star_type_word(v));
+    if (star_type(v) == STAR_STRING)
+        strbuf_printf(out, "'%.*s'", (int)star_text(v).n, star_text(v).p);
+    else if (star_type(v) == STAR_BOOL)
+        strbuf_printf(out, "%d", star_bool(v));
+    else if (star_type(v) == STAR_INT && star_int(v, &i))
+        strbuf_printf(out, "%lld", (long long)i);
+    if (star_type(v) != STAR_LIST && star_type(v) != STAR_TUPLE)
+        return;
+    strbuf_puts(out, "(");
+    for (size_t k = 0; k < star_length(v); k++)
+        show_value(out, star_item(v, k));
+    strbuf_puts(out, ")");
+}
+
+static int dump(struct star_call *call, struct error *err)
+{
+    struct strbuf *out = call->data;
+    strbuf_printf(out, "%s@%u:%u", call->function, call->line, call->column);
+    for (size_t i = 0; i < call->n_args; i++)
+        show_value(out, call->args[i]);
+    for (size_t i = 0; i < call->n_named; i++) {
+        strbuf_printf(out, " %s=", call->names[i]);
+        show_value(out, call->named[i]);
+        if (str_eq(call->names[i], "bad"))
+            return star_fail(call, "bad", 0, err, "bad is given");
+        if (str_eq(call->names[i], "worse"))
+            return error_set(err, -EINVAL, "worse is given");
+    }
+    strbuf_putc(out, '\n');
+    return 0;
+}
+
+static int run_either(const char *text, bool by_tree, struct strbuf *out, struct error *err)
+{
+    static const struct star_function functions[] = {{"f", dump}, {"rule", dump}};
+    const struct star_request request = {.file = "f",
+                                         .text = bytes_of(text),
+                                         .functions = functions,
+                                         .n_functions = ARRAY_LEN(functions),
+                                         .data = out,
+                                         .by_tree = by_tree,
+                                         .print = print_line};
+    return star_run(&request, err);
+}
+
+/* The short cut for simple statements means what the parser would make of them. */
+static void test_short_cut(void **unused)
+{
+    (void)unused;
+    static const char *const texts[] = {
+        "f()\n",
+        "f('a', \"b\")\nf(1)\n\n# c\nf(a = 1)\n",
+        "f(a = ['x', ['y', 'z']], b=\"q\", c = True, d = None, e = False)\n",
+        "f(a = [], b = [[]], c = ['a',], )\n",
+        "f(\n  a = 1, # one\n\tb = 2\n)\nf(3)\n",
+        "f(1, 'it\"s', \"it's\", '')\n",
+        "f('')\nf('''long\nstring''')\nf(\"\"\"x\"\"\")\n",
+        "f('a' 'b')\n",
+        "f('a\\n', r'\\', b'x')\n",
+        "f('%s' % 1, 'x'.upper())\n",
+        "f('open\n')\n",
+        "f(0, 00)\n",
+        "f(0x10, 1_0)\n",
+        "f(-1)\nf(1.5)\nf(1e3)\nf(1 + 2)\n",
+        "f(999999999999999999)\nf(9999999999999999999)\n",
+        "f(9223372036854775807)\n",
+        "f(1,, 2)\n",
+        "f([1,, 2])\n",
+        "f([,])\n",
+        "f(,)\n",
+        "f([1)]\n",
+        "f([1, 2)\n",
+        "f(1\n",
+        "f(1",
+        "f(1)",
+        "f(1) # c\nf(2) \nf(3);f(4)\nf(5);\n",
+        "f (1)\n",
+        "f(a = 1, a = 2)\n",
+        "f(a = 1, 2)\n",
+        "f(a == 1)\n",
+        "f(if = 1)\n",
+        "f(while = 1)\n",
+        "f(a = x)\n",
+        "f(x)\nx = 1\n",
+        "x = [1]\nf(x)\nf(a = 1)\n",
+        "True = 1\nf(True)\n",
+        "f(True)\nTrue = 1\nf(True)\n",
+        "f = 3\nf(1)\n",
+        "def f(a): print(a)\nf(1)\n",
+        "f(1)\ndef f(a): print(a)\nf(1)\n",
+        "g(1)\n",
+        "f(a = 1, bad = 2)\n",
+        "f(1)\n\nf(a = 1,\n  bad = 2)\n",
+        "rule(worse = 1)\n",
+        "f(1)\n  f(2)\n",
+        "  f(1)\n",
+        "if True:\n  f(1)\nf(2)\n",
+        "f(1)\r\nf(2)\r\n",
+        "f(a\\\n=1)\n",
+        "f(*[1, 2], **{'a': 3})\n",
+        "f((1, 2), {'a': 1}, f(3))\n",
+        "f([[[[[1]]]]])\n",
+        "f([[[[[[1]]]]]])\n",
+        "[f(x) for x in ['a', 'b']]\n",
+        "f(\xc3\xa4 = 1)\n",
+        "f('\xc3\xa4')\n# \xc3\xa4\n",
+        "f(1)\n#",
+        "#",
+        "\n\n",
+        "f\n",
+        "f.x()\n",
+        "f(1)(2)\n",
+        "f(1)[0]\n",
+        "f(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)\n",
+        "f([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, "
+        "25, 26, 27, 28, 29, 30, 31, 32], [33])\n",
+        "f([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, "
+        "25, 26, 27, 28, 29, 30, 31, 32, 33])\n",
+        "f([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, "
+        "25, 26, 27, 28, 29, 30], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, "
+        "19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30], ['a', 'b', 'c'])\n",
+        "f(aa = 1)\nf(ab = 1)\nf(a = 1)\nrule(a = 1)\nf(b = 1, a = 2)\nf(a = 1, b = 2)\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct strbuf quick = {0}, tree = {0};
+        struct error of_quick = {0}, of_tree = {0};
+        int r = run_either(texts[i], false, &quick, &of_quick);
+        int expected = run_either(texts[i], true, &tree, &of_tree);
+        if (r != expected || !str_eq(strbuf_text(&quick), strbuf_text(&tree)) ||
+            !str_eq(of_quick.message, of_tree.message) || of_quick.line != of_tree.line ||
+            of_quick.column != of_tree.column || of_quick.length != of_tree.length ||
+            !str_eq(of_quick.excerpt, of_tree.excerpt))
+            fail_msg("%s=> %d %u:%u %s\n%s\n=> %d %u:%u %s\n%s", texts[i], r, of_quick.line,
+                     of_quick.column, of_quick.message, strbuf_text(&quick), expected, of_tree.line,
+                     of_tree.column, of_tree.message, strbuf_text(&tree));
+        strbuf_release(&quick);
+        strbuf_release(&tree);
+    }
+}
+
 static void test_values(void **unused)
 {
     (void)unused;
@@ -320,9 +465,9 @@ static void test_no_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_long),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_short_cut), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_errors),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_long),      cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
