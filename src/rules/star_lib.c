@@ -79,7 +79,7 @@ int64_t star_clamp(int64_t at, int64_t n)
 
 FUNCTION(len)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     bool known;
     (void)self;
     int r = star_take(s, call, "x", v);
@@ -93,7 +93,7 @@ FUNCTION(len)
 
 FUNCTION(type)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     (void)self;
     int r = star_take(s, call, "x", v);
     if (r < 0)
@@ -104,7 +104,7 @@ FUNCTION(type)
 
 static int to_text(struct star *s, struct star_call *call, bool repr)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     _cleanup_strbuf_ struct strbuf out = {0};
     int r = star_take(s, call, "x", v);
     if (r == 0 && !repr && v[0]->type == STAR_STRING)
@@ -130,7 +130,7 @@ FUNCTION(repr)
 
 FUNCTION(bool)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     (void)self;
     int r = star_take(s, call, "?x", v);
     if (r < 0)
@@ -140,7 +140,7 @@ FUNCTION(bool)
 
 FUNCTION(int)
 {
-    const struct star_value *v[2];
+    const struct star_value *v[2] = {NULL};
     int64_t base;
     (void)self;
     int r = star_take(s, call, "x ?base", v);
@@ -175,7 +175,7 @@ FUNCTION(int)
 
 FUNCTION(float)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     (void)self;
     int r = star_take(s, call, "?x", v);
     struct star_value *f = r == 0 ? star_new(s, STAR_FLOAT) : NULL;
@@ -203,7 +203,7 @@ FUNCTION(float)
 
 static int to_list(struct star *s, struct star_call *call, enum star_type type)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items = NULL;
     int r = star_take(s, call, "?x", v);
     if (r == 0 && v[0])
@@ -273,7 +273,7 @@ FUNCTION(dict)
 
 FUNCTION(set)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items = NULL, *d = star_make_dict(s, STAR_SET);
     (void)self;
     int r = d ? star_take(s, call, "?x", v) : -ENOMEM;
@@ -287,7 +287,7 @@ FUNCTION(set)
 
 FUNCTION(range)
 {
-    const struct star_value *v[3];
+    const struct star_value *v[3] = {NULL};
     int64_t n[3];
     (void)self;
     int r = star_take(s, call, "start ?stop step", v);
@@ -308,7 +308,7 @@ FUNCTION(range)
 
 static int any_or_all(struct star *s, struct star_call *call, bool any)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items;
     int r = star_take(s, call, "x", v);
     if (r == 0)
@@ -457,7 +457,7 @@ FUNCTION(sorted)
 
 FUNCTION(reversed)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items;
     (void)self;
     int r = star_take(s, call, "x", v);
@@ -475,7 +475,7 @@ FUNCTION(reversed)
 
 FUNCTION(enumerate)
 {
-    const struct star_value *v[2];
+    const struct star_value *v[2] = {NULL};
     struct star_value *items;
     int64_t start;
     (void)self;
@@ -522,7 +522,7 @@ FUNCTION(zip)
 
 FUNCTION(abs)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     (void)self;
     int r = star_take(s, call, "x", v);
     if (r < 0)
@@ -572,7 +572,7 @@ FUNCTION(fail)
 
 FUNCTION(hash)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct bytes t = {NULL, 0};
     (void)self;
     int r = star_take(s, call, "x", v);
@@ -588,7 +588,7 @@ FUNCTION(hash)
 
 FUNCTION(getattr)
 {
-    const struct star_value *v[3], *found = NULL;
+    const struct star_value *v[3] = {NULL}, *found = NULL;
     struct bytes name;
     (void)self;
     int r = star_take(s, call, "x name ?default", v);
@@ -604,7 +604,7 @@ FUNCTION(getattr)
 
 FUNCTION(hasattr)
 {
-    const struct star_value *v[2], *found = NULL;
+    const struct star_value *v[2] = {NULL}, *found = NULL;
     struct bytes name;
     (void)self;
     int r = star_take(s, call, "x name", v);
@@ -627,7 +627,7 @@ static int writable(struct star *s, const struct star_value *v)
 
 FUNCTION(append)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     int r = star_take(s, call, "x", v);
     if (r == 0)
         r = writable(s, self);
@@ -636,7 +636,7 @@ FUNCTION(append)
 
 FUNCTION(extend)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items;
     int r = star_take(s, call, "x", v);
     if (r == 0)
@@ -664,7 +664,7 @@ FUNCTION(clear)
 
 FUNCTION(list_index)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     bool same = false;
     int r = star_take(s, call, "x", v);
     for (size_t i = 0; r == 0 && i < self->list.n; i++) {
@@ -677,7 +677,7 @@ FUNCTION(list_index)
 
 FUNCTION(insert)
 {
-    const struct star_value *v[2];
+    const struct star_value *v[2] = {NULL};
     int64_t at = 0, n = (int64_t)self->list.n;
     int r = star_take(s, call, "index x", v);
     if (r == 0)
@@ -696,7 +696,7 @@ FUNCTION(insert)
 
 FUNCTION(list_pop)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     int64_t at = 0, n = (int64_t)self->list.n;
     int r = star_take(s, call, "?index", v);
     if (r == 0)
@@ -717,7 +717,7 @@ FUNCTION(list_pop)
 
 FUNCTION(list_remove)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     bool same = false;
     int r = star_take(s, call, "x", v);
     if (r == 0)
@@ -736,7 +736,7 @@ FUNCTION(list_remove)
 
 FUNCTION(get)
 {
-    const struct star_value *v[2], *found = NULL;
+    const struct star_value *v[2] = {NULL}, *found = NULL;
     int r = star_take(s, call, "key ?default", v);
     if (r == 0)
         r = table_get(s, self, v[0], &found);
@@ -785,7 +785,7 @@ FUNCTION(items)
 
 FUNCTION(dict_pop)
 {
-    const struct star_value *v[2], *found = NULL;
+    const struct star_value *v[2] = {NULL}, *found = NULL;
     int r = star_take(s, call, "key ?default", v);
     if (r == 0)
         r = table_remove(s, change(self), v[0], &found);
@@ -815,7 +815,7 @@ FUNCTION(popitem)
 
 FUNCTION(setdefault)
 {
-    const struct star_value *v[2], *found = NULL;
+    const struct star_value *v[2] = {NULL}, *found = NULL;
     int r = star_take(s, call, "key ?default", v);
     if (r == 0)
         r = table_get(s, self, v[0], &found);
@@ -832,14 +832,14 @@ FUNCTION(update)
 
 FUNCTION(set_add)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     int r = star_take(s, call, "x", v);
     return r < 0 ? r : table_put(s, change(self), v[0], star_none());
 }
 
 FUNCTION(set_remove)
 {
-    const struct star_value *v[1], *found = NULL;
+    const struct star_value *v[1] = {NULL}, *found = NULL;
     int r = star_take(s, call, "x", v);
     if (r == 0)
         r = table_remove(s, change(self), v[0], &found);
@@ -848,7 +848,7 @@ FUNCTION(set_remove)
 
 FUNCTION(set_union)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items, *out = star_make_dict(s, STAR_SET);
     int r = out ? star_take(s, call, "x", v) : -ENOMEM;
     for (int k = 0; r == 0 && k < 2; k++) {

@@ -182,7 +182,7 @@ static bool read_argument_name(struct quick *q, const char **ret)
     const char *begin = q->p;
     struct bytes text = read_name(q);
     *ret = NULL;
-    if (text.n == 0 || skip(q) != '=') {
+    if (text.n == 0 || !is_letter(*begin) || skip(q) != '=') {
         q->p = begin;
         return true;
     }

@@ -166,7 +166,7 @@ static int64_t find_text(struct bytes text, struct bytes sub, bool last)
 static int find(struct star *s, const struct star_value *self, struct star_call *call, bool last,
                 bool must)
 {
-    const struct star_value *v[3];
+    const struct star_value *v[3] = {NULL};
     struct bytes sub;
     int64_t from = 0, to = 0, n = (int64_t)self->text.n;
     int r = star_take(s, call, "sub ?start end", v);
@@ -209,7 +209,7 @@ FUNCTION(rindex)
 
 FUNCTION(count)
 {
-    const struct star_value *v[3];
+    const struct star_value *v[3] = {NULL};
     struct bytes sub, text = self->text;
     int64_t found = 0, from = 0, to = 0, n = (int64_t)text.n;
     int r = star_take(s, call, "sub ?start end", v);
@@ -246,7 +246,7 @@ static bool at_end(struct bytes text, struct bytes part, bool end)
 static int starts_or_ends(struct star *s, const struct star_value *self, struct star_call *call,
                           bool end)
 {
-    const struct star_value *v[3];
+    const struct star_value *v[3] = {NULL};
     struct bytes part, text = self->text;
     int64_t from = 0, to = 0, n = (int64_t)text.n;
     bool does = false;
@@ -286,7 +286,7 @@ FUNCTION(endswith)
 static int remove_end(struct star *s, const struct star_value *self, struct star_call *call,
                       bool end)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct bytes part = {NULL, 0};
     int r = star_take(s, call, "x", v);
     if (r == 0)
@@ -310,7 +310,7 @@ FUNCTION(removesuffix)
 static int strip(struct star *s, const struct star_value *self, struct star_call *call, bool left,
                  bool right)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct bytes set = BYTES(" \t\n\v\f\r"), text = self->text;
     int r = star_take(s, call, "?cutset", v);
     if (r == 0 && v[0] && v[0]->type != STAR_NONE)
@@ -349,7 +349,7 @@ static int add_text(struct star *s, struct star_value *list, const char *p, size
 
 FUNCTION(split)
 {
-    const struct star_value *v[2];
+    const struct star_value *v[2] = {NULL};
     struct star_value *out = star_make_list(s, STAR_LIST, 0);
     struct bytes sep = {NULL, 0}, text = self->text;
     int64_t most;
@@ -418,7 +418,7 @@ static int rsplit_blanks(struct star *s, struct bytes text, int64_t most, struct
 
 FUNCTION(rsplit)
 {
-    const struct star_value *v[2];
+    const struct star_value *v[2] = {NULL};
     struct star_value *out = star_make_list(s, STAR_LIST, 0);
     struct bytes sep, text = self->text;
     int64_t most;
@@ -453,7 +453,7 @@ reverse:
 
 FUNCTION(splitlines)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *out = star_make_list(s, STAR_LIST, 0);
     int r = out ? star_take(s, call, "?keepends", v) : -ENOMEM;
     if (r == 0 && v[0] && v[0]->type != STAR_BOOL)
@@ -471,7 +471,7 @@ FUNCTION(splitlines)
 
 static int part(struct star *s, const struct star_value *self, struct star_call *call, bool last)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *out = star_make_list(s, STAR_TUPLE, 3);
     struct bytes sep, text = self->text;
     int r = out ? star_take(s, call, "sep", v) : -ENOMEM;
@@ -505,7 +505,7 @@ FUNCTION(rpartition)
 
 FUNCTION(replace)
 {
-    const struct star_value *v[3];
+    const struct star_value *v[3] = {NULL};
     struct bytes old, new = {NULL, 0}, text = self->text;
     _cleanup_strbuf_ struct strbuf out = {0};
     int64_t most;
@@ -545,7 +545,7 @@ FUNCTION(replace)
 
 FUNCTION(join)
 {
-    const struct star_value *v[1];
+    const struct star_value *v[1] = {NULL};
     struct star_value *items;
     _cleanup_strbuf_ struct strbuf out = {0};
     int r = star_take(s, call, "x", v);

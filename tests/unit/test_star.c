@@ -144,6 +144,8 @@ static void test_short_cut(void **unused)
         "f(a = 1, a = 2)\n",
         "f(a = 1, 2)\n",
         "f(a == 1)\n",
+        "f(0a = 1)\n",
+        "f(a = 1,0b = 2)\n",
         "f(if = 1)\n",
         "f(while = 1)\n",
         "f(a = x)\n",
