@@ -256,7 +256,6 @@ static int setup_again(const struct front *f, struct setup *s, struct options *o
 /* What would have a shell run something before the text that was judged. */
 static void drop_shell_start(void)
 {
-    extern char **environ;
     (void)unsetenv("BASH_ENV");
     (void)unsetenv("ENV");
     for (char **e = environ; e && *e;) {

@@ -470,7 +470,6 @@ int lexer_next(struct lexer *l, struct token *ret)
         t.kind = T_NEWLINE;
     } else {
         size_t prefix = prefix_of(l, &raw, &kind);
-        r = 0;
         if (prefix) {
             l->at += prefix - 1;
             r = read_string(l, &t, raw, kind);
