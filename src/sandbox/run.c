@@ -643,8 +643,10 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
             e = error_errno(err, -errno, "cannot watch signals");
     }
     if (e < 0) {
+        /* Before there is an init, bwrap's guard is told to end all that it started. */
         if (r.pidfd >= 0)
-            (void)sys_pidfd_send_signal(r.pidfd, SIGKILL);
+            (void)sys_pidfd_send_signal(
+                r.pidfd, plan->backend == BACKEND_BWRAP && !r.init ? SIGTERM : SIGKILL);
         fd_close(r.l.control[1]);
         fd_close(r.l.work[1]);
         finish(&r);

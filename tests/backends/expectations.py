@@ -124,9 +124,9 @@ def dies_with_bawn(s):
 def dies_at_any_time(s):
     """SIGKILL at each moment of the set-up: nothing is left, and nothing was ever run without bawn."""
     m = mark(s)
-    for i in range(30):
+    for i in range(150):
         p = s.popen(["sleep", m], stdout=subprocess.DEVNULL)
-        time.sleep(i * 0.001)
+        time.sleep(i * 0.0002)
         p.kill()
         p.wait()
     if not until(lambda: not alive(m)):
