@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "sandbox/guard.h"
 #include "sandbox/stage.h"
 
 #include <fcntl.h>
@@ -24,9 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 static void word(struct strbuf *b, const char *s)
 {
@@ -221,11 +220,12 @@ static void number_word(char *buf, size_t cap, int n)
     (void)snprintf(buf, cap, "%d", n);
 }
 
-static _noreturn_ void bwrap_child(struct launch *l, const struct start *s, pid_t guard)
+static _noreturn_ void bwrap_child(struct launch *l, const struct start *s)
 {
     char args[16], stage[16], control[16], work[16], exe[64], stdio[3][16];
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != guard)
-        _exit(125);
+    const int guard = guard_over(s->outer);
+    if (guard < 0)
+        init_fail(l, guard, "cannot start %s", show(l->plan->bwrap_path));
     for (int fd = 0; fd < 3; fd++) {
         int copy = fcntl(fd, F_DUPFD, 3);
         if (copy < 0)
@@ -252,41 +252,6 @@ static _noreturn_ void bwrap_child(struct launch *l, const struct start *s, pid_
     char *env[] = {path, NULL};
     (void)execve(l->plan->bwrap_path, argv, env);
     init_fail(l, -errno, "cannot start %s", show(l->plan->bwrap_path));
-}
-
-/*
- * bwrap's first process starts a second one, which waits to be told to go on: when the first is
- * killed in between, the second waits for ever, and nobody knows its pid. So a guard is the parent
- * of both and of nothing else. They are in its process group, which it ends when the outer has
- * ended or sends SIGTERM.
- */
-static void end_group(int signal)
-{
-    (void)signal;
-    (void)kill(0, SIGKILL);
-}
-
-static _noreturn_ void guard_child(struct launch *l, const struct start *s)
-{
-    const struct sigaction action = {.sa_handler = end_group};
-    sigset_t term;
-    (void)sigemptyset(&term);
-    (void)sigaddset(&term, SIGTERM);
-    /* When the outer died before it was watched, there is nobody whose death would be told. */
-    if (setsid() < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
-        sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 ||
-        getppid() != s->outer)
-        _exit(125);
-    const pid_t guard = getpid(), pid = fork();
-    if (pid < 0)
-        init_fail(l, -errno, "cannot start %s", show(l->plan->bwrap_path));
-    if (pid == 0)
-        bwrap_child(l, s, guard);
-    (void)sys_close_range(0, ~0u);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    end_group(0);
-    _exit(125);
 }
 
 int bwrap_said(const struct launch *l, struct error *err)
@@ -333,7 +298,7 @@ int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *
     int pidfd = -1;
     pid_t pid = r < 0 ? r : sys_clone3(0, &pidfd);
     if (pid == 0)
-        guard_child(l, &start);
+        bwrap_child(l, &start);
     for (size_t i = 0; i < n_fds; i++)
         fd_close(fds[i]);
     if (r < 0)

@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "sandbox/guard.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +36,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -67,10 +67,10 @@ static int64_t now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-_noreturn_ static void become(const struct probe_run *run, int out, int err)
+_noreturn_ static void become(const struct probe_run *run, pid_t outer, int out, int err)
 {
-    (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (guard_over(outer) < 0)
+        _exit(126);
     for (int sig = 1; sig < 32; sig++)
         (void)signal(sig, SIG_DFL);
     sigset_t none;
@@ -140,18 +140,16 @@ int probe_exec(const struct probe_run *run, int *ret_status)
         fd_close(out[1]);
         return e;
     }
-    pid_t pid = fork();
+    const pid_t outer = getpid(), pid = fork();
     if (pid == 0)
-        become(run, out[1], err[1]);
+        become(run, outer, out[1], err[1]);
     int e = pid < 0 ? -errno : 0;
     fd_close(out[1]);
     fd_close(err[1]);
     if (e == 0) {
-        (void)setpgid(pid, pid);
         e = await(pid, &out[0], &err[0], run, ret_status);
         if (e < 0 && e != -ECHILD) {
-            (void)kill(-pid, SIGKILL);
-            (void)kill(pid, SIGKILL);
+            (void)kill(pid, SIGTERM); /* the guard, which ends what it guards */
             while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
                 ;
         }
