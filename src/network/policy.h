@@ -52,6 +52,7 @@ struct netrule {
     const char *message;      /* why, for people; or NULL */
     const char *layer, *file; /* as in struct origin; file may be NULL */
     unsigned line, column;
+    uint32_t id; /* the caller's own */
 };
 
 struct netpolicy_settings {
