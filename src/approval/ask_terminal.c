@@ -362,9 +362,8 @@ static enum step question_key(struct talk *t, char key)
         enum answer_kind kind;
         const char *text;
     } answers[] = {
-        {'y', ANSWER_ONCE, "yes, once"},
-        {'s', ANSWER_SESSION, "yes, for this session"},
-        {'n', ANSWER_NO, "no"},
+        {'y', ANSWER_ONCE, "yes, once"}, {'s', ANSWER_SESSION, "yes, for this session"},
+        {'n', ANSWER_NO, "no"},          {'d', ANSWER_NEVER, "no, and remember"},
         {'a', ANSWER_ABORT, "abort"},
     };
     for (size_t i = 0; i < ARRAY_LEN(answers); i++)
@@ -372,9 +371,11 @@ static enum step question_key(struct talk *t, char key)
             return answered(t, answers[i].kind, answers[i].text);
     switch (key) {
     case 'r':
-        return question_offers(t->q, ANSWER_REMEMBER) ? ask_rules(t) : STAY;
+        if (!question_offers(t->q, ANSWER_REMEMBER))
+            return STAY;
+        return t->q->reach ? answered(t, ANSWER_REMEMBER, "yes, and remember") : ask_rules(t);
     case 'w':
-        return ask_word(t);
+        return t->q->reach ? STAY : ask_word(t);
     case '?':
         strbuf_puts(&t->out, "help\n");
         ask_put_help(&t->out, &t->look, t->q);

@@ -220,15 +220,24 @@ bool ask_put_question(struct strbuf *out, const struct ask_look *look, const str
     size_t text_rows = look->whole ? 0 : TEXT_ROWS, note_rows = look->whole ? 0 : NOTE_ROWS;
     strbuf_putc(out, '\n');
     put_title(out, look, q->outside,
-              q->outside ? "bawn: may this run OUTSIDE THE SANDBOX?" : "bawn: may this run?");
-    bool left_out = put_text(out, look, "command", q->text ? q->text : "", text_rows);
+              q->reach     ? "bawn: may the running command reach this?"
+              : q->outside ? "bawn: may this run OUTSIDE THE SANDBOX?"
+                           : "bawn: may this run?");
+    bool left_out = q->reach && put_text(out, look, "reach", q->reach, note_rows);
+    left_out |= put_text(out, look, "command", q->text ? q->text : "", text_rows);
     if (q->cwd)
         left_out |= put_text(out, look, "in", q->cwd, note_rows);
     if (q->program)
         left_out |= put_text(out, look, "program", q->program, note_rows);
     if (q->why)
         left_out |= put_text(out, look, "why", q->why, note_rows);
-    left_out |= put_list(out, look, "it could", q->what, q->n_what);
+    if (!q->reach)
+        left_out |= put_list(out, look, "it could", q->what, q->n_what);
+    /* What r and d write is shown before they are pressed. */
+    if (question_offers(q, ANSWER_REMEMBER) && q->allow_rule)
+        left_out |= put_text(out, look, "r writes", q->allow_rule, 0);
+    if (question_offers(q, ANSWER_NEVER))
+        left_out |= put_text(out, look, "d writes", q->deny_rule, 0);
     if (q->outside)
         put_title(out, look, true,
                   "!! Without a sandbox nothing limits it: it can read, change and send whatever "
@@ -259,9 +268,10 @@ void ask_put_choices(struct strbuf *out, const struct ask_look *look, const stru
         {{'y', "yes, once"}, question_offers(q, ANSWER_ONCE)},
         {{'s', "yes, for this session"}, question_offers(q, ANSWER_SESSION)},
         {{'r', "yes, and remember it as a rule"}, question_offers(q, ANSWER_REMEMBER)},
-        {{'n', "no"}, true},
-        {{'w', "no, with a word to the agent"}, true},
-        {{'a', "abort"}, true},
+        {{'n', q->reach ? "no, for this session" : "no"}, true},
+        {{'d', "no, and remember it as a rule"}, question_offers(q, ANSWER_NEVER)},
+        {{'w', "no, with a word to the agent"}, !q->reach},
+        {{'a', q->reach ? "no, and no more questions of this kind" : "abort"}, true},
         {{'v', "view all of it"}, left_out},
         {{'?', "help"}, true},
     };
@@ -275,6 +285,22 @@ void ask_put_choices(struct strbuf *out, const struct ask_look *look, const stru
     strbuf_printf(out, "Your key (%s): ", strbuf_text(&keys));
 }
 
+static void put_reach_help(struct strbuf *out, const struct ask_look *look,
+                           const struct question *q)
+{
+    ask_put_line(out, look, 2,
+                 "One key answers. No rule names this destination, and its connection waits. "
+                 "Escape is no; what is asked about is this host, port and protocol, and nothing "
+                 "beside it.");
+    ask_put_line(out, look, 2, "yes, once: the next connection is asked about again.");
+    if (question_offers(q, ANSWER_SESSION))
+        ask_put_line(out, look, 2, "yes, for this session: until the session ends.");
+    if (question_offers(q, ANSWER_REMEMBER) || question_offers(q, ANSWER_NEVER))
+        ask_put_line(out, look, 2,
+                     "r and d write the line that is shown: it holds from now on, everywhere.");
+    ask_put_line(out, look, 2, "no: refused until the session ends, without asking again.");
+}
+
 void ask_put_help(struct strbuf *out, const struct ask_look *look, const struct question *q)
 {
     static const char *const lines[] = {
@@ -285,6 +311,10 @@ void ask_put_help(struct strbuf *out, const struct ask_look *look, const struct 
         "yes, once: this one time. The same command is asked about again.",
     };
     strbuf_putc(out, '\n');
+    if (q->reach) {
+        put_reach_help(out, look, q);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         ask_put_line(out, look, 2, lines[i]);
     if (question_offers(q, ANSWER_SESSION))

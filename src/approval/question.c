@@ -15,7 +15,7 @@
 
 static const char *const words[] = {
     [ANSWER_ONCE] = "once", [ANSWER_SESSION] = "session", [ANSWER_REMEMBER] = "remember",
-    [ANSWER_NO] = "no",     [ANSWER_ABORT] = "abort",
+    [ANSWER_NO] = "no",     [ANSWER_ABORT] = "abort",     [ANSWER_NEVER] = "never",
 };
 
 const char *answer_word(enum answer_kind kind)
@@ -34,7 +34,9 @@ bool question_offers(const struct question *q, enum answer_kind kind)
 {
     if (kind == ANSWER_NO || kind == ANSWER_ABORT)
         return true;
-    if (kind == ANSWER_REMEMBER && (q->n_suggestions == 0 || !q->rules_file))
+    if (kind == ANSWER_REMEMBER && ((q->n_suggestions == 0 && !q->allow_rule) || !q->rules_file))
+        return false;
+    if (kind == ANSWER_NEVER && (!q->deny_rule || !q->rules_file))
         return false;
     return q->offers & 1u << kind;
 }
@@ -104,6 +106,11 @@ bool question_json(struct arena *a, const struct question *q, struct strbuf *out
     if (!put_suggestions(a, &j, q))
         return false;
     json_kv_string(&j, "rules_file", q->rules_file);
+    if (q->reach) {
+        json_kv_string(&j, "reach", q->reach);
+        json_kv_string(&j, "allow_rule", q->allow_rule);
+        json_kv_string(&j, "deny_rule", q->deny_rule);
+    }
     json_end_object(&j);
     strbuf_putc(out, '\n');
     return json_ok(&j) && !strbuf_failed(out);
@@ -239,7 +246,7 @@ static const char *read_root(const struct question *q, const struct json_value *
         return problem;
     if (ret->kind != ANSWER_NO)
         ret->word = NULL;
-    if (ret->kind != ANSWER_REMEMBER)
+    if (ret->kind != ANSWER_REMEMBER || q->reach)
         return NULL;
     ret->lengths = lengths;
     return read_remembered(q, root, lengths, others);

@@ -16,8 +16,10 @@ enum answer_kind {
     ANSWER_REMEMBER,
     ANSWER_NO,
     ANSWER_ABORT,
+    ANSWER_NEVER, /* no, and a rule that says so: about destinations only */
 };
-const char *answer_word(enum answer_kind kind); /* "once", "session", "remember", "no", "abort" */
+/* "once", "session", "remember", "no", "abort", "never" */
+const char *answer_word(enum answer_kind kind);
 
 struct question {
     const char *id; /* of the event */
@@ -34,6 +36,10 @@ struct question {
     const struct suggestion *suggestions; /* for ANSWER_REMEMBER: one rule each */
     size_t n_suggestions;
     const char *rules_file; /* where they would be written */
+    /* A running command wants to reach this: "example.com:443 (https)". NULL: it is about the
+     * command itself. Then the lines that ANSWER_REMEMBER and ANSWER_NEVER would write, each NULL
+     * where that is not offered; there are no suggestions. */
+    const char *reach, *allow_rule, *deny_rule;
 };
 
 struct answer {
@@ -60,6 +66,7 @@ int question_ask_terminal(struct arena *a, const struct question *q, const char 
  *         "what":[…],"outside":…,"choices":["once",…],
  *         "suggestions":[{"prefix":[…],"words":[all of them],"max":N,"min":N,"rule":…}],
  *         "rules_file":…|null}
+ *        and about a destination "reach":…, "allow_rule":…|null, "deny_rule":…|null
  *   in   {"id": the same,"decision": one of the choices}
  *        "message":…   with "no": a word to the agent, at most MAX_ANSWER_WORD bytes
  *        "by":…        "user" (when it is not there) or "reviewer"

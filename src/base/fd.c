@@ -77,7 +77,7 @@ int fd_set_nonblock(int fd, bool on)
     return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
 }
 
-#define FDS_PER_MESSAGE 8
+#define FDS_PER_MESSAGE 16
 
 static int send_message(int sock, const void *p, size_t n, const int *fds, size_t nfds, bool creds)
 {

@@ -29,7 +29,7 @@ int fd_write_all(int fd, const void *p, size_t n);
 int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 
-/* One message of N bytes with up to 8 descriptors over a Unix socket. */
+/* One message of N bytes with up to 16 descriptors over a Unix socket. */
 int fd_send(int sock, const void *p, size_t n, const int *fds, size_t nfds);
 /* Receives into P (CAP bytes); descriptors arrive close-on-exec in FDS, their number in *ret_nfds
  * (at most CAP_FDS; more than that are closed and it is -EPROTO). A message longer than CAP is

@@ -67,19 +67,36 @@ static void put_time(struct strbuf *out, const struct json_value *v)
     strbuf_puts(out, "  ");
 }
 
+/* "https example.com:443 (12 times)" of a decision about a destination. */
+static void put_destination(struct strbuf *out, const struct json_value *v)
+{
+    const char *protocol = json_get_string(v, "protocol"), *host = json_get_string(v, "host");
+    const struct json_value *port = json_get(v, "port"), *count = json_get(v, "count");
+    if (host)
+        strbuf_printf(out, strchr(host, ':') ? "%s [%s]" : "%s %s", protocol ? protocol : "", host);
+    if (port && port->type == JSON_NUMBER)
+        strbuf_printf(out, ":%" PRId64, port->integer);
+    if (count && count->type == JSON_NUMBER)
+        strbuf_printf(out, "%s(%" PRId64 " times)", host ? " " : "", count->integer);
+}
+
 static void put_line(struct strbuf *out, const struct json_value *v)
 {
     _cleanup_strbuf_ struct strbuf command = {0};
     char shown[TEXT_SHOWN];
-    const char *id = json_get_string(v, "id");
+    const char *id = json_get_string(v, "id"), *event = json_get_string(v, "event");
+    const bool network = event && str_eq(event, "network");
     put_time(out, v);
     (void)printable(shown, ID_SHOWN + 1, id ? id : "", id ? strnlen(id, ID_SHOWN) : 0);
     strbuf_printf(out, "%-*s  ", (int)ID_SHOWN, shown);
     put_column(out, v, "action", 6);
-    put_column(out, v, "place", 7);
-    put_column(out, v, "class", 9);
+    put_column(out, v, network ? "event" : "place", 7);
+    put_column(out, v, network ? "reason" : "class", 9);
     put_column(out, v, "by", 8);
-    put_words(&command, json_get(v, "argv"));
+    if (network)
+        put_destination(&command, v);
+    else
+        put_words(&command, json_get(v, "argv"));
     strbuf_puts(out, printable(shown, sizeof(shown), strbuf_text(&command), command.n));
     strbuf_putc(out, '\n');
 }

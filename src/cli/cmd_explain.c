@@ -134,6 +134,12 @@ static void look_at_own_mounts(const struct plan *plan, struct answer *a)
     case MOUNT_DEVICE:
         own(a, ACCESS_WRITE, "devices");
         break;
+    case MOUNT_SELF:
+        own(a, ACCESS_READ, "bawn's own program, for ssh to go through the proxy");
+        break;
+    case MOUNT_SOCKET:
+        own(a, ACCESS_READ, "unix_sockets");
+        break;
     case MOUNT_BIND:
     case MOUNT_MASK:
     case MOUNT_MISSING:

@@ -5,9 +5,7 @@
  * judged again when a connection is made, which is why a name that is allowed here may still be
  * refused there.
  *
- * The network of a profile is off, open (the host's own, nothing is filtered) or filtered. The
- * filtering proxy is not built yet: with a filtered network the answers are what the rules say, and
- * that nothing runs with that profile is said as well.
+ * The network of a profile is off, open (the host's own, nothing is filtered) or filtered.
  */
 #include "cli/cmd_explain_net.h"
 
@@ -17,9 +15,6 @@
 #include "network/from_config.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 struct destination {
     const char *text; /* as given */
@@ -30,41 +25,6 @@ struct destination {
 };
 
 /* ---- the policy ---- */
-
-static bool address_of(const struct sockaddr *sa, struct address *ret)
-{
-    *ret = (struct address){0};
-    if (sa && sa->sa_family == AF_INET) {
-        ret->family = ADDRESS_V4;
-        memcpy(ret->b, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-        return true;
-    }
-    if (sa && sa->sa_family == AF_INET6) {
-        ret->family = ADDRESS_V6;
-        memcpy(ret->b, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
-        return true;
-    }
-    return false;
-}
-
-/* The host's own addresses, in the arena. */
-static int own_addresses(struct arena *a, const struct address **ret, size_t *ret_n)
-{
-    struct ifaddrs *list;
-    size_t room = 0, n = 0;
-    if (getifaddrs(&list) < 0)
-        return -errno;
-    for (const struct ifaddrs *i = list; i; i = i->ifa_next)
-        room++;
-    struct address *all = arena_zalloc(a, room + 1, sizeof(*all));
-    for (const struct ifaddrs *i = list; all && i; i = i->ifa_next)
-        if (address_of(i->ifa_addr, &all[n]))
-            n++;
-    freeifaddrs(list);
-    *ret = all;
-    *ret_n = n;
-    return all ? 0 : -ENOMEM;
-}
 
 /* Who would be asked about a host that no rule names, and where a rule says so? */
 static void set_asking(const struct config *c, struct netpolicy_input *in)
@@ -77,11 +37,9 @@ static void set_asking(const struct config *c, struct netpolicy_input *in)
 
 static int make_policy(struct setup *s, struct netpolicy **ret, struct error *err)
 {
-    struct netpolicy_input in = {.config = s->config, .profile = s->profile};
-    int r = own_addresses(&s->arena, &in.own, &in.n_own);
+    struct netpolicy_input in;
+    int r = network_input(s, &in, err);
     if (r < 0)
-        return error_errno(err, r, "cannot list the addresses of this machine");
-    if ((r = network_rules_load(s, &in.rules, &in.n_rules, err)) < 0)
         return r;
     set_asking(s->config, &in);
     return netpolicy_from_config(&in, ret, err);
@@ -168,7 +126,7 @@ static void put_json(const struct setup *s, struct json *j, const struct destina
     fine ? json_uint(j, d->request.port) : json_null(j);
     json_kv_string(j, "resolved", NULL); /* nothing is looked up */
     json_kv_string(j, "network", network_word(s->profile->network));
-    json_kv_bool(j, "held", s->profile->network != NETWORK_FILTERED);
+    json_kv_bool(j, "held", true);
     json_kv_string(j, "decision", net_decision_word(a->decision));
     json_kv_string(j, "why", net_reason_word(a->reason));
     json_kv_string(j, "message", strbuf_text(&says));
@@ -214,18 +172,14 @@ static void put_text(const struct setup *s, struct strbuf *out, const struct des
         strbuf_printf(out, "    would allow it: %s\n", strbuf_text(&hint));
 }
 
-/* The first line: what the network is, and what of it is not so yet. */
+/* The first line: what the network is. */
 static void put_network(const struct setup *s, struct strbuf *out)
 {
     const struct profile *p = s->profile;
     strbuf_printf(out, "network: %s (profile ", network_word(p->network));
     strbuf_put_printable(out, p->name, strlen(p->name));
     put_place(&p->network_origin, out);
-    strbuf_puts(out, ")");
-    if (p->network == NETWORK_FILTERED)
-        strbuf_puts(out, "; the filter is not built yet: bawn runs nothing with this profile, and "
-                         "these answers are what its rules say");
-    strbuf_puts(out, "\n");
+    strbuf_puts(out, ")\n");
 }
 
 int explain_net(struct setup *s)

@@ -219,6 +219,8 @@ static void see_denial(void *data, const struct denial *denial)
     struct refusals *r = data;
     struct grant g;
     const char *why = NULL;
+    if (denial->kind == DENIAL_NETWORK) /* was asked about then, or is not to be */
+        return;
     int e = grant_of_denial(r->f->a, r->f->s, denial, &g, &why);
     if (e == -ENOENT) {
         r->n_other++;
@@ -305,6 +307,8 @@ static int run_once(struct front *f, struct refusals *refused, bool *ret_started
         status = cli_error(&err, EXIT_REFUSED);
     if (status == 0 && f->verdict.place == PLACE_OUTSIDE && f->here.path && set_path(f, s) < 0)
         status = cli_failure(EXIT_BROKEN, "out of memory");
+    front_net_asker(f);
+    s->net_asker = &f->net_asker;
     if (status == 0)
         status = launch_prepare(s);
     if (status == 0) {
@@ -312,6 +316,8 @@ static int run_once(struct front *f, struct refusals *refused, bool *ret_started
             .see_denial = refused ? see_denial : NULL, .data = refused, .no_summary = !f->report};
         status = launch_run(s, &extra, ret_started);
     }
+    net_front_free(s->net_front);
+    s->net_front = NULL;
     /* The process ends soon: memory of a big plan is faster given back by the kernel. */
     return status;
 }
@@ -446,7 +452,9 @@ static int explain(struct front *f)
         print_note("%s: %s, %s: %s", show(f->shown), action_word(f->verdict.action),
                    place_word(f->verdict.place), j->reason ? j->reason : f->verdict.why);
     int status = launch_prepare(f->s);
-    return status ? status : launch_explain(f->s);
+    status = status ? status : launch_explain(f->s);
+    net_front_free(f->s->net_front);
+    return status;
 }
 
 static int read_escalation(struct front *f, struct error *err)

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "cli/print.h"
+#include "cli/proxy_front.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -38,14 +39,16 @@ int cmd_sandbox(int argc, char **argv)
     if (status)
         return status;
     status = launch_prepare(&s);
-    if (status)
+    if (status || o.explain) {
+        status = status ? status : launch_explain(&s);
+        net_front_free(s.net_front);
         return status;
-    if (o.explain)
-        return launch_explain(&s);
+    }
     /* This process ends with the command: the kernel takes its memory back faster than it could be
      * given back in pieces. */
     static struct arena kept;
     status = launch_run(&s, NULL, NULL);
+    net_front_free(s.net_front);
     kept = s.arena;
     s.arena = (struct arena){0};
     (void)kept;

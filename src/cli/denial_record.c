@@ -18,6 +18,8 @@ static const struct {
     MEMBER(kind),
     MEMBER(path),
     MEMBER(host),
+    MEMBER(port),
+    MEMBER(protocol),
     MEMBER(syscall),
     MEMBER(limit),
     MEMBER(access),
@@ -70,7 +72,7 @@ static const char *verb(const struct denial_record *d)
     if (d->path)
         return d->access && str_eq(d->access, "write") ? "write " : "read ";
     if (d->host)
-        return "connect to ";
+        return d->port ? "reach " : "connect to ";
     return d->syscall ? "call " : d->limit ? "limit " : "";
 }
 
@@ -83,6 +85,10 @@ void denial_record_print(const struct denial_record *d, struct strbuf *out)
                                     : d->kind;
     put(out, "", d->time, "  ");
     put(out, verb(d), what ? what : "?", "");
+    if (d->host && d->port) {
+        put(out, ":", d->port, "");
+        put(out, " (", d->protocol, ")");
+    }
     if (d->count && !str_eq(d->count, "1"))
         put(out, " (", d->count, " times)");
     if (d->exe && *d->exe) {

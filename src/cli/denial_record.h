@@ -17,7 +17,7 @@
 
 /* Decoded bytes, NULL where the line does not say. Numbers are their digits. */
 struct denial_record {
-    const char *event, *time, *kind, *path, *host, *syscall, *limit;
+    const char *event, *time, *kind, *path, *host, *port, *protocol, *syscall, *limit;
     const char *access, *rule, *hint, *count, *pid, *exe;
 };
 

@@ -144,6 +144,9 @@ int grant_of_denial(struct arena *a, const struct setup *s, const struct denial 
     case DENIAL_LIMIT:
         *ret_why = "a limit ended it";
         return -ENOENT;
+    case DENIAL_NETWORK:
+        *ret_why = "a rule for the destination allows it";
+        return -ENOENT;
     }
     return -ENOENT;
 }
@@ -219,16 +222,12 @@ static int apply_network(struct setup *s, struct error *err)
     struct profile *p = s->profile;
     if (p->full_access || p->network != NETWORK_OFF)
         return 0;
-    if (c->network_cap || c->mode_cap != MODE_UNSET || c->requirements->network)
+    if (c->network_cap || c->mode_cap != MODE_UNSET)
         return error_set(err, -EPERM,
-                         "the network cannot be granted: a project's file or a requirement keeps "
-                         "it off");
+                         "the network cannot be granted: a project's file keeps it off");
     /* What says which hosts may be reached is not dropped by opening all of them. */
-    if (p->n_network_tables || c->n_project_domains)
-        return error_set(err, -EPERM,
-                         "the network cannot be granted: domains are listed, and the filter that "
-                         "would hold them is not built yet");
-    p->network = NETWORK_OPEN;
+    bool filtered = p->n_network_tables || c->n_project_domains || c->requirements->network;
+    p->network = filtered ? NETWORK_FILTERED : NETWORK_OPEN;
     p->network_origin = granted;
     return 0;
 }

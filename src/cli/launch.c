@@ -2,6 +2,7 @@
 #include "cli/launch.h"
 
 #include "cli/print.h"
+#include "cli/proxy_front.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -45,7 +46,11 @@ int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_star
         ret_started = &started;
     *ret_started = false;
     struct error err = {0};
-    int status = EXIT_SETUP;
+    int status = EXIT_SETUP, r = 0;
+    struct run_network *network = NULL;
+    if (s->net_front &&
+        !(network = net_front_run(s->net_front, o->log_denials && !more->no_summary)))
+        return cli_failure(EXIT_SETUP, "out of memory");
     for (int tries = 1;; tries++) {
         struct run_options run = {
             .argv = o->rest,
@@ -61,25 +66,44 @@ int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_star
             .state_dir = setup_state_dir(s, false),
             .state_problem = s->state_problem,
             .state_fix = s->state_fix,
+            .network = network,
         };
-        int r = sandbox_run(s->plan, &run, &status, &err);
-        if (r == 0) {
-            *ret_started = true;
-            return status;
-        }
+        r = sandbox_run(s->plan, &run, &status, &err);
         if ((r != -ESTALE && r != -EEXIST) || tries == TRIES_MOST)
-            return cli_error(&err, EXIT_SETUP);
-        if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
-            return cli_error(&err, EXIT_SETUP);
+            break;
+        if ((r = setup_survey(s, &err)) < 0 || (r = setup_plan(s, &err)) < 0)
+            break;
     }
+    if (s->net_front)
+        net_front_end(s->net_front);
+    *ret_started = r == 0;
+    return r == 0 ? status : cli_error(&err, EXIT_SETUP);
+}
+
+/* Rules and the proxy. It is started first: it reads its rules while the disk is looked at. */
+static int prepare_network(struct setup *s)
+{
+    struct error err = {0};
+    if (s->profile->network != NETWORK_FILTERED)
+        return 0;
+    if (net_front_prepare(s, &err) < 0)
+        return cli_error(&err, EXIT_BROKEN);
+    if (s->purpose == SETUP_RUN && net_front_start(s->net_front, &err) < 0)
+        return cli_error(&err, EXIT_SETUP);
+    return 0;
 }
 
 int launch_prepare(struct setup *s)
 {
     const struct options *o = s->options;
     struct error err = {0};
+    int status = prepare_network(s);
+    if (status)
+        return status;
     if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
         return cli_error(&err, EXIT_SETUP);
+    if (s->net_front)
+        s->plan->net.upstream = net_front_upstream(s->net_front);
     /* Whoever reads the plan finds the warnings in it. */
     if (!o->explain && s->start_warning && !o->quiet)
         print_warning("%s", s->start_warning);

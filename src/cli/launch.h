@@ -15,7 +15,8 @@ struct launch_extra {
     bool no_summary;
 };
 
-/* Survey and plan of S, which setup_profile() made; warnings are printed, errors too. 0, or what to
+/* Survey and plan of S, which setup_profile() made, and, where its network is filtered and a
+ * command is to run, the start of what filters it; warnings are printed, errors too. 0, or what to
  * exit with. */
 int launch_prepare(struct setup *s);
 /* Prints the plan. What to exit with. */

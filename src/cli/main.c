@@ -2,6 +2,7 @@
  * bawn's front door: finds the subcommand in its table and hands over.
  */
 #include "cli/commands.h"
+#include "cli/connector.h"
 #include "cli/print.h"
 #include "sandbox/stage.h"
 #include "cli/setup.h"
@@ -146,6 +147,8 @@ int main(int argc, char **argv)
     hold_standard_fds();
     if (argc > 0 && is_bwrap(argv[0]))
         return cmd_bwrap(argc, argv);
+    if (argc > 0 && connector_is_meant(argv[0]))
+        return connector_main(argc, argv);
     _cleanup_strbuf_ struct strbuf out = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
     if (!word) {

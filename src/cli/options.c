@@ -17,7 +17,7 @@ static const char *const mode_words[] = {"read-only", "workspace-write", "danger
                                          NULL};
 static const char *const from_words[] = {"codex", "claude", NULL};
 static const char *const escalate_words[] = {"permissions", "outside", NULL};
-static const char *const verdict_words[] = {"run", "refuse", NULL};
+static const char *const verdict_words[] = {"run", "reach", "refuse", NULL};
 static const char *const by_words[] = {"config", "user", "reviewer", "hook", NULL};
 static const char *const policy_words[] = {"untrusted", "on-request", "never", "granular", NULL};
 
@@ -76,8 +76,8 @@ const struct option options_table[] = {
      COMPLETES_NOTHING, NULL},
     {"since", 0, OPTION_WORD, FIELD(since), false, "TIME",
      "list: from YYYY-MM-DD[THH:MM[:SS]] on, UTC", FOR_AUDIT, COMPLETES_NOTHING, NULL},
-    {"verdict", 0, OPTION_WORD, FIELD(verdict), false, "WHAT", "list: run, refuse", FOR_AUDIT,
-     COMPLETES_WORDS, verdict_words},
+    {"verdict", 0, OPTION_WORD, FIELD(verdict), false, "WHAT", "list: run, reach, refuse",
+     FOR_AUDIT, COMPLETES_WORDS, verdict_words},
     {"by", 0, OPTION_WORD, FIELD(by), false, "WHOM", "list: config, user, reviewer, hook",
      FOR_AUDIT, COMPLETES_WORDS, by_words},
     {"after", 0, OPTION_WORD, FIELD(after), false, "HASH",

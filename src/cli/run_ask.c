@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ASK_SECONDS   300 /* how long --ask-via may take unless --ask-timeout says otherwise */
-#define SHOW_TRIES    3   /* questions about files that change while they are shown */
-#define DEFAULT_RULES "rules/default.rules"
+#define ASK_SECONDS 300 /* how long --ask-via may take unless --ask-timeout says otherwise */
+#define SHOW_TRIES  3   /* questions about files that change while they are shown */
 
 /* ---- keys ---- */
 
@@ -40,8 +39,7 @@ void front_key(struct front *f)
     sha256_hex(digest, f->key);
 }
 
-/* The session's name; NULL where there is none to be told, or nowhere to keep answers. */
-static const char *session_of(struct front *f)
+const char *front_session(struct front *f)
 {
     const char *chosen = getenv("BAWN_SESSION");
     if (!f->session && setup_state_dir(f->s, false) &&
@@ -54,7 +52,7 @@ bool front_in_session(struct front *f)
 {
     const char **grants;
     size_t n;
-    if (!f->key_fine || !session_of(f) ||
+    if (!f->key_fine || !front_session(f) ||
         session_look(f->a, setup_state_dir(f->s, false), f->session, f->key, &grants, &n) < 0)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -69,8 +67,8 @@ bool front_in_session(struct front *f)
 
 /* ---- asking ---- */
 
-static int put_question(struct front *f, const struct question *q, struct answer *ret,
-                        struct error *err)
+int front_put_question(struct front *f, const struct question *q, struct answer *ret,
+                       struct error *err)
 {
     const char *via = f->options.ask_via;
     unsigned long seconds = f->options.ask_timeout ? f->options.ask_timeout : ASK_SECONDS;
@@ -98,7 +96,7 @@ int front_ask(struct front *f, const struct asked *asked, struct answer *ret, st
         front_key(f);
         memcpy(before, f->key, sizeof(before));
         unsigned offers = 1u << ANSWER_ONCE | 1u << ANSWER_NO | 1u << ANSWER_ABORT;
-        if (asked->session && f->key_fine && setup_state_dir(f->s, true) && session_of(f))
+        if (asked->session && f->key_fine && setup_state_dir(f->s, true) && front_session(f))
             offers |= 1u << ANSWER_SESSION;
         if (n)
             offers |= 1u << ANSWER_REMEMBER;
@@ -118,7 +116,7 @@ int front_ask(struct front *f, const struct asked *asked, struct answer *ret, st
             .n_suggestions = n,
             .rules_file = n ? path_join(f->a, f->s->bawn_home, DEFAULT_RULES) : NULL,
         };
-        int r = put_question(f, &q, ret, err);
+        int r = front_put_question(f, &q, ret, err);
         if (r < 0 || ret->kind == ANSWER_NO || ret->kind == ANSWER_ABORT)
             return r;
         front_key(f);

@@ -1,6 +1,7 @@
 /*
  * What `bawn run` knows of one command line, from the rules to the record. cmd_run.c is the flow,
- * run_ask.c the question and what an answer leaves behind, run_record.c the event.
+ * run_ask.c the question and what an answer leaves behind, run_net.c that about destinations,
+ * run_record.c the event.
  */
 #ifndef BAWN_CLI_RUN_FRONT_H
 #define BAWN_CLI_RUN_FRONT_H
@@ -10,6 +11,7 @@
 #include "base/sha256.h"
 #include "cli/grants.h"
 #include "cli/judge_here.h"
+#include "cli/proxy_front.h"
 #include "record/audit.h"
 
 struct front {
@@ -30,7 +32,11 @@ struct front {
     char key[SHA256_HEX_BYTES]; /* of the session's answers */
     bool key_fine;              /* every file behind it could be read */
     struct decision_event event;
+    struct net_asker net_asker;
+    bool net_silent; /* nobody is asked about destinations any more */
 };
+
+#define DEFAULT_RULES "rules/default.rules" /* below $BAWN_HOME: where answers are written */
 
 /* ---- run_ask.c ---- */
 
@@ -51,6 +57,17 @@ struct asked {
 int front_ask(struct front *f, const struct asked *asked, struct answer *ret, struct error *err);
 /* Writes down what the answer said of later runs. An error leaves the yes for this once. */
 int front_keep(struct front *f, const struct answer *answer, struct error *err);
+
+/* The session's name; NULL where there is none to be told, or nowhere to keep answers. */
+const char *front_session(struct front *f);
+/* On the terminal, or to --ask-via. -ENXIO: there is neither. */
+int front_put_question(struct front *f, const struct question *q, struct answer *ret,
+                       struct error *err);
+
+/* ---- run_net.c ---- */
+
+/* Fills front.net_asker: who is asked about destinations while the command runs. */
+void front_net_asker(struct front *f);
 
 /* ---- run_record.c ---- */
 

@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "cli/print.h"
+#include "cli/proxy_start.h"
+#include "network/settings.h"
 #include "sandbox/journal.h"
 #include "sandbox/placeholder.h"
 #include "sandbox/probe.h"
@@ -211,7 +213,19 @@ static int find_add_dirs(struct setup *s, struct error *err)
     return 0;
 }
 
-/* The program itself: a sandbox that could replace it would choose what confines the next run. */
+/* A program that belongs to bawn, where there is one. */
+static int add_own(struct setup *s, const char *program, struct error *err)
+{
+    const char *path = proxy_place(&s->arena, s->own[0], program);
+    if (!path)
+        return no_memory(err);
+    if (access(path, F_OK) == 0)
+        s->own[s->n_own++] = path;
+    return 0;
+}
+
+/* The program itself, and what it starts outside the sandbox: a sandbox that could replace them
+ * would choose what confines the next run. */
 static int find_own(struct setup *s, struct error *err)
 {
     char buf[MAX_PATH_BYTES];
@@ -220,7 +234,10 @@ static int find_own(struct setup *s, struct error *err)
         return 0; /* no /proc: nothing to protect it by */
     s->own[0] = arena_strndup(&s->arena, buf, (size_t)n);
     s->n_own = s->own[0] != NULL;
-    return s->own[0] ? 0 : no_memory(err);
+    if (!s->own[0])
+        return no_memory(err);
+    int r = add_own(s, PROXY_PROGRAM, err);
+    return r < 0 ? r : add_own(s, INTERCEPT_PROGRAM, err);
 }
 
 int setup_world(struct setup *s, const struct options *options, struct error *err)
@@ -354,7 +371,6 @@ struct perm_context setup_context(const struct setup *s)
         .n_add_dirs = s->options->add_dirs.n,
         .own = s->own,
         .n_own = s->n_own,
-        .filter = s->purpose == SETUP_NET,
     };
 }
 
@@ -389,7 +405,8 @@ int setup_profile(struct setup *s, struct error *err)
     /* Found before it was known what the command may write. */
     s->state_dir = NULL;
     s->state_looked = false;
-    return profile_resolve(s->config, name, &context, &s->profile, err);
+    r = profile_resolve(s->config, name, &context, &s->profile, err);
+    return r < 0 ? r : net_settings_from_config(s->config, s->profile, &s->network, err);
 }
 
 /* ---- the plan ---- */
@@ -426,7 +443,7 @@ static int find_bwrap(struct setup *s, struct error *err)
 static bool may_keep_state(const struct setup *s)
 {
     const struct profile *p = s->profile;
-    bool needs = s->options->log_denials;
+    bool needs = s->options->log_denials || p->network == NETWORK_FILTERED;
     for (size_t i = 0; i < p->n_entries && !needs; i++)
         needs = p->entries[i].access == ACCESS_WRITE;
     return needs && s->purpose == SETUP_RUN;
@@ -481,6 +498,7 @@ int setup_plan(struct setup *s, struct error *err)
     struct plan_input input = {
         .config = s->config,
         .profile = s->profile,
+        .network = &s->network,
         .survey = &s->survey,
         .workspace = s->cwd,
         .cwd = s->cwd,

@@ -18,7 +18,7 @@ enum setup_purpose {
     SETUP_RUN,   /* a command runs: the state directory is made when it may be needed */
     SETUP_PLAN,  /* the plan is shown */
     SETUP_PATHS, /* only the answer about paths: no backend is looked for, nothing is made */
-    SETUP_NET,   /* only the answer about destinations: a network to be filtered is no error */
+    SETUP_NET,   /* only the answer about destinations */
 };
 
 struct setup {
@@ -31,11 +31,12 @@ struct setup {
     const char *bawn_home; /* canonical where it exists, or NULL */
     const char *tmpdir;    /* $TMPDIR as it is, or NULL */
     const char **add_dirs; /* absolute */
-    const char *own[1];    /* bawn's programs */
+    const char *own[3];    /* bawn's programs; the first is bawn itself */
     size_t n_own;
     struct config *config;
     struct profile *profile;
-    const char *state_dir; /* setup_state_dir() */
+    struct net_settings network; /* with the profile */
+    const char *state_dir;       /* setup_state_dir() */
     bool state_looked;
     /* Set with the plan when a run finds $BAWN_HOME/state there and not fit, else NULL: what is
      * wrong, the command that mends it, and both in words when the run goes without. */
@@ -44,6 +45,8 @@ struct setup {
     const char *start_warning; /* about bwrap, or NULL; static */
     struct survey survey;
     struct plan *plan;
+    const struct net_asker *net_asker; /* who is asked about destinations, or NULL */
+    struct net_front *net_front;       /* proxy_front.h; the caller's to free */
 };
 
 /* A zeroed struct setup is ready; released with setup_release(). */

@@ -256,14 +256,19 @@ static const struct config_key keys[] = {
      .text = "Offer UDP through SOCKS5."},
     {"permissions.*.network.allow_upstream_proxy", KEY_BOOLEAN, "true", .flags = KEY_PROFILE | KEY_FILTER,
      .text = "Honour the proxy variables of bawn's own environment."},
+    {"permissions.*.network.transparent", KEY_BOOLEAN, "true", .flags = KEY_PROFILE | KEY_FILTER,
+     .text = "Programs that read no proxy variables pass the proxy, too."},
     {"permissions.*.network.dangerously_allow_non_loopback_proxy", KEY_BOOLEAN, "false",
-     .flags = KEY_PROFILE | KEY_FILTER, .text = "Listen on other addresses than loopback."},
+     .flags = KEY_PROFILE | KEY_FILTER, .text =
+     "proxy_url and socks_url may name another address than loopback. It opens nothing: the proxy listens inside the sandbox."},
     {"permissions.*.network.dangerously_allow_all_unix_sockets", KEY_BOOLEAN, "false",
      .flags = KEY_PROFILE | KEY_FILTER, .text = "Every Unix socket may be connected to."},
     {"permissions.*.network.block_message", KEY_STRING, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
      "Text added to refusals, for the agent to read."},
     {"permissions.*.network.mitm", KEY_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
      "TLS interception."},
+    {"permissions.*.network.requests", KEY_TABLES, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
+     "Rules for requests by host, method and path; the first that matches decides."},
     {"permissions.*.network.credentials", KEY_TABLE, "", .flags = KEY_PROFILE | KEY_FILTER, .text =
      "Credentials that the proxy adds."},
 };

@@ -41,6 +41,21 @@ static struct netrule rule_at(const char *pattern, enum net_decision decision,
                             .column = o.column};
 }
 
+/* Into the policy, and behind the list that goes with it. */
+static int add(struct gather *g, struct netrule *rule, struct error *err)
+{
+    struct netrules *list = g->in->list;
+    rule->id = list ? (uint32_t)list->v.n : 0;
+    int r = netpolicy_add(g->policy, rule, err);
+    if (r < 0 || !list)
+        return r;
+    struct netrule *slot = vec_push(&list->v);
+    if (!slot)
+        return error_errno(err, -ENOMEM, "cannot build the network's rules");
+    *slot = *rule;
+    return 0;
+}
+
 /* One key of a `domains` table. */
 static int add_member(struct gather *g, const char *key, const struct toml_member *m,
                       enum net_source source, uint8_t level)
@@ -63,7 +78,7 @@ static int add_member(struct gather *g, const char *key, const struct toml_membe
     struct netrule rule = rule_at(m->key.p, decision, source, v, m->key_span);
     rule.level = level;
     int r = m->key.n == strlen(m->key.p)
-                ? netpolicy_add(g->policy, &rule, g->err)
+                ? add(g, &rule, g->err)
                 : error_set(g->err, -EINVAL, "a NUL byte is in no name of a host");
     if (r == 0 || r == -ENOMEM)
         return r;
@@ -93,7 +108,7 @@ static int add_list(struct gather *g, const char *key, const struct toml_value *
     for (size_t i = 0; list && r == 0 && i < list->array.n; i++) {
         const struct toml_value *v = list->array.items[i];
         struct netrule rule = rule_at(v->string.p, decision, NET_OF_REQUIRED, v, v->span);
-        r = netpolicy_add(g->policy, &rule, g->err);
+        r = add(g, &rule, g->err);
         if (r < 0 && r != -ENOMEM) {
             (void)error_wrap(g->err, r, "\"%s\"", show_n(v->string.p, v->string.n));
             r = at(g, r, key, v, v->span);
@@ -114,21 +129,21 @@ static int add_profile(struct gather *g)
     return r;
 }
 
-static const struct toml_value *required(const struct gather *g, const char *key)
+static const struct toml_value *required(const struct netpolicy_input *in, const char *key)
 {
-    const struct requirements *q = g->in->config->requirements;
+    const struct requirements *q = in->config->requirements;
     return q && q->network ? toml_get(q->network, bytes_of(key)) : NULL;
 }
 
 static int add_required(struct gather *g)
 {
-    const struct toml_value *domains = required(g, "domains");
+    const struct toml_value *domains = required(g->in, "domains");
     int r = domains ? add_table(g, "experimental_network.domains", domains, NET_OF_REQUIRED, 0) : 0;
     if (r == 0)
-        r = add_list(g, "experimental_network.allowed_domains", required(g, "allowed_domains"),
+        r = add_list(g, "experimental_network.allowed_domains", required(g->in, "allowed_domains"),
                      NET_ALLOW);
     if (r == 0)
-        r = add_list(g, "experimental_network.denied_domains", required(g, "denied_domains"),
+        r = add_list(g, "experimental_network.denied_domains", required(g->in, "denied_domains"),
                      NET_DENY);
     return r;
 }
@@ -156,7 +171,8 @@ static int add_projects(struct gather *g)
 static int add_rule(struct gather *g, const struct netrule *rule)
 {
     struct error what = {0};
-    int r = netpolicy_add(g->policy, rule, &what);
+    struct netrule copy = *rule;
+    int r = add(g, &copy, &what);
     if (r == 0)
         return 0;
     if (r != -ENOMEM) {
@@ -188,18 +204,18 @@ static bool is_true(const struct toml_value *v)
     return v && v->type == TOML_BOOLEAN && v->boolean;
 }
 
-static struct netpolicy_settings settings_of(const struct gather *g)
+struct netpolicy_settings netpolicy_settings_of(const struct netpolicy_input *in)
 {
-    const struct profile *p = g->in->profile;
-    struct netpolicy_settings s = {.ask_unknown = g->in->ask_unknown, .ask_rule = g->in->ask_rule};
+    const struct profile *p = in->profile;
+    struct netpolicy_settings s = {.ask_unknown = in->ask_unknown, .ask_rule = in->ask_rule};
     for (size_t i = 0; i < p->n_network_tables; i++) { /* the last that says something */
         const struct toml_value *v = toml_get(p->network_tables[i], BYTES("allow_local_binding"));
         s.allow_local = v ? is_true(v) : s.allow_local;
     }
-    const struct toml_value *local = required(g, "allow_local_binding");
+    const struct toml_value *local = required(in, "allow_local_binding");
     s.local_fixed = local && !is_true(local);
     s.allow_local = s.allow_local && !s.local_fixed;
-    s.managed_only = is_true(required(g, "managed_allowed_domains_only"));
+    s.managed_only = is_true(required(in, "managed_allowed_domains_only"));
     return s;
 }
 
@@ -208,7 +224,7 @@ int netpolicy_from_config(const struct netpolicy_input *in, struct netpolicy **r
 {
     struct gather g = {.in = in, .err = err};
     const struct netrule *clash = NULL;
-    struct netpolicy_settings settings = settings_of(&g);
+    struct netpolicy_settings settings = netpolicy_settings_of(in);
     _cleanup_netpolicy_ struct netpolicy *p = netpolicy_new(&settings);
     if (!p)
         return no_memory(&g);

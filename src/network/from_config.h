@@ -12,8 +12,14 @@
 #ifndef BAWN_NETWORK_FROM_CONFIG_H
 #define BAWN_NETWORK_FROM_CONFIG_H
 
+#include "base/vec.h"
 #include "config/config.h"
 #include "network/policy.h"
+
+/* Rules in order, each with its place as `id`: what bawn-proxy is handed (wire.h). */
+struct netrules {
+    VEC(struct netrule) v;
+};
 
 struct netpolicy_input {
     struct config *config; /* warnings are appended: about projects' files */
@@ -23,8 +29,10 @@ struct netpolicy_input {
     const struct address *own; /* addresses of the host's own interfaces */
     size_t n_own;
     bool ask_unknown, ask_rule; /* as in struct netpolicy_settings */
+    struct netrules *list;      /* gets every rule that counts; or NULL */
 };
 
+struct netpolicy_settings netpolicy_settings_of(const struct netpolicy_input *in);
 /* A fault in a rule has the place of the rule. */
 int netpolicy_from_config(const struct netpolicy_input *in, struct netpolicy **ret,
                           struct error *err);

@@ -184,3 +184,38 @@ int netpattern_parse(struct bytes text, struct netpattern *ret, struct error *er
     const char *slash = body.n ? memchr(body.p, '/', body.n) : NULL;
     return slash ? read_range(body, slash, ret, err) : read_name(body, ret, err);
 }
+
+/* ---- matching ---- */
+
+static bool is_below(const struct netpattern *p, const struct host *h)
+{
+    return h->n > p->n + 1u && h->name[h->n - p->n - 1u] == '.' &&
+           memcmp(h->name + h->n - p->n, p->name, p->n) == 0;
+}
+
+static bool is_it(const struct netpattern *p, const struct host *h)
+{
+    return h->n == p->n && memcmp(h->name, p->name, p->n) == 0;
+}
+
+bool netpattern_matches(const struct netpattern *p, const struct host *host, uint16_t port)
+{
+    bool address = host->kind == HOST_ADDRESS;
+    if (port < p->first || port > p->last)
+        return false;
+    switch (p->kind) {
+    case PATTERN_ANY:
+        return true;
+    case PATTERN_EXACT:
+        return !address && is_it(p, host);
+    case PATTERN_BELOW:
+        return !address && is_below(p, host);
+    case PATTERN_AT_BELOW:
+        return !address && (is_it(p, host) || is_below(p, host));
+    case PATTERN_ADDRESS:
+    case PATTERN_RANGE:
+        break;
+    }
+    struct address a = address ? address_normal(&host->address) : (struct address){0};
+    return address && a.family == p->address.family && address_within(&a, &p->address, p->bits);
+}

@@ -33,5 +33,7 @@ struct netpattern {
 
 /* -EINVAL with a message and a hint; the message does not repeat the pattern. */
 int netpattern_parse(struct bytes text, struct netpattern *ret, struct error *err);
+/* One pattern against one host, without an index. An address is matched as what it stands for. */
+bool netpattern_matches(const struct netpattern *p, const struct host *host, uint16_t port);
 
 #endif

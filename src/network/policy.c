@@ -229,6 +229,10 @@ static bool is_own(const struct netpolicy *p, const struct address *a)
     return p->own.n && bsearch(a, p->own.v, p->own.n, sizeof(*a), compare_own) != NULL;
 }
 
+/* Rules about one name that netpolicy_may_reach() looks at: more of them, with ports, are not
+ * written by hand. */
+#define MAY_REACH_RULES 64
+
 /* ---- matching ---- */
 
 /* The narrowest rule of each decision that holds what was asked for. */
@@ -400,6 +404,40 @@ void netpolicy_decide(const struct netpolicy *p, const struct netrequest *q, str
         decide_literal(p, q, ret);
     else
         decide_name(p, q, ret);
+}
+
+/* A decision can change only where some rule's ports begin, or just behind them; so these ports are
+ * tried with every protocol. */
+bool netpolicy_may_reach(const struct netpolicy *p, const struct host *host, struct netanswer *ret)
+{
+    char buf[HOST_NAME_MAX_BYTES + 1];
+    struct netrequest q = {.host = *host};
+    struct netanswer a;
+    struct netkey key = netkey_of_name(host->name, host->n, buf);
+    unsigned ports[2 * MAY_REACH_RULES + 1], n = 0;
+    ports[n++] = 1;
+    for (const struct netslot *s = netindex_find(&p->names, &key); s;
+         s = netindex_wider(&p->names, s))
+        for (uint32_t i = 0; i < s->count && n + 2 <= ARRAY_LEN(ports); i++) {
+            const struct netitem *item = &p->names.items.v[s->first + i];
+            ports[n++] = MAX_OF(item->first, 1u);
+            ports[n++] = item->last + 1u;
+        }
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned protocol = NET_HTTP; protocol <= NET_TCP; protocol <<= 1) {
+            if (ports[i] > 65535)
+                continue;
+            q.port = (uint16_t)ports[i];
+            q.protocol = protocol;
+            a = (struct netanswer){0};
+            decide_name(p, &q, &a);
+            if (a.decision == NET_ALLOW || a.decision == NET_ASK ||
+                (i == 0 && protocol == NET_HTTP))
+                *ret = a;
+            if (a.decision == NET_ALLOW || a.decision == NET_ASK)
+                return true;
+        }
+    return false;
 }
 
 /* ---- what a name resolved to ---- */

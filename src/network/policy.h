@@ -94,6 +94,11 @@ enum net_reason {
     NET_MIXED,         /* public and other addresses under one name */
     NET_DNS_FAILED,
     NET_DNS_TIMEOUT,
+    NET_ANSWERED_NO, /* somebody was asked and did not say yes */
+    NET_METHOD,      /* limited to reading */
+    NET_NEEDS_MITM,  /* … which takes interception to hold */
+    NET_REQUEST,     /* a rule about requests refuses this one */
+    NET_OTHER_HOST,  /* the name in Host or SNI is not the destination */
     NET_BAD_HOST,
 };
 /* For records: "not_allowed_local", … (spec 5.8) and the value of x-proxy-error (spec 5.4). */
@@ -117,6 +122,9 @@ struct netanswer {
 };
 
 void netpolicy_decide(const struct netpolicy *p, const struct netrequest *q, struct netanswer *ret);
+/* May the name HOST be reached at all, by some protocol on some port, asking included? What a
+ * resolver may tell. *ret: the answer for one of those, or why none is. */
+bool netpolicy_may_reach(const struct netpolicy *p, const struct host *host, struct netanswer *ret);
 /* What the name of Q, which was allowed, resolved to. All of it must pass; then the first may be
  * dialled (address_dial()). N = 0: NET_DNS_FAILED. */
 void netpolicy_decide_addresses(const struct netpolicy *p, const struct netrequest *q,

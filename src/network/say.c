@@ -58,6 +58,11 @@ static const struct {
     [NET_MIXED] = {"mixed_answers", "blocked-by-policy"},
     [NET_DNS_FAILED] = {"dns_failed", "blocked-by-policy"},
     [NET_DNS_TIMEOUT] = {"dns_timeout", "blocked-by-policy"},
+    [NET_ANSWERED_NO] = {"answered_no", "blocked-by-policy"},
+    [NET_METHOD] = {"method_not_allowed", "blocked-by-method-policy"},
+    [NET_NEEDS_MITM] = {"mitm_required", "blocked-by-mitm-required"},
+    [NET_REQUEST] = {"request_not_allowed", "blocked-by-mitm-hook"},
+    [NET_OTHER_HOST] = {"host_mismatch", "blocked-by-policy"},
     [NET_BAD_HOST] = {"bad_host", "blocked-by-policy"},
 };
 
@@ -148,6 +153,21 @@ void netpolicy_say(const struct netrequest *q, const struct netanswer *a, struct
     case NET_DNS_TIMEOUT:
         strbuf_puts(out, "the name was not found in time");
         break;
+    case NET_ANSWERED_NO:
+        strbuf_puts(out, "somebody was asked, and did not allow it");
+        break;
+    case NET_METHOD:
+        strbuf_puts(out, "the network is limited to GET, HEAD and OPTIONS");
+        break;
+    case NET_NEEDS_MITM:
+        strbuf_puts(out, "what is asked for here cannot be seen without interception");
+        break;
+    case NET_REQUEST:
+        strbuf_puts(out, "no rule for requests to this host allows this one");
+        break;
+    case NET_OTHER_HOST:
+        strbuf_puts(out, "the name in the request is not the one that was connected to");
+        break;
     case NET_BAD_HOST:
         strbuf_puts(out, "this is no host");
         break;
@@ -236,11 +256,18 @@ void netpolicy_hint(const char *profile, const struct netrequest *q, const struc
     case NET_NOBODY_TO_ASK:
         strbuf_puts(out, "-a on-request asks");
         break;
+    case NET_METHOD:
+    case NET_NEEDS_MITM:
+        strbuf_puts(out, "mode = \"full\" in the network table of the profile");
+        break;
     case NET_ALLOWED:
     case NET_OPEN:
     case NET_UNKNOWN:
     case NET_PROMPT:
     case NET_MIXED:
+    case NET_ANSWERED_NO:
+    case NET_REQUEST:
+    case NET_OTHER_HOST:
     case NET_DNS_FAILED:
     case NET_DNS_TIMEOUT:
     case NET_BAD_HOST:

@@ -52,6 +52,7 @@ enum wire_listener {
     LISTEN_TRANSPARENT, /* what nftables redirects; TCP */
     LISTEN_DNS_UDP,     /* the stub resolver */
     LISTEN_DNS_TCP,
+    LISTEN_SOCKS_UDP, /* for datagrams of associations; bound to the port of LISTEN_SOCKS */
 };
 
 struct wire_answer {

@@ -133,25 +133,12 @@ int mode_add_dirs(struct build *b, const struct chain *chain, bool entries, stru
 
 /* ---- the network ---- */
 
-static int needs_filter(struct build *b, const struct toml_value *at, struct toml_span span,
-                        const char *what, struct error *err)
-{
-    (void)error_set(
-        err, -ENOTSUP,
-        "%s%s%s needs the filtering proxy, which is not built yet; nothing runs with an "
-        "open network instead",
-        what[0] == '!' ? "" : b->where, what[0] == '!' ? "" : ".network.",
-        what[0] == '!' ? what + 1 : what);
-    config_error_at(err, at, span);
-    error_hint(err, "take it out to run with the host's network, or turn the network off");
-    return -ENOTSUP;
-}
-
 /* Does a key of a network table take something away, so that an open network would be more than
  * asked? */
 static bool restricts(const struct toml_member *m)
 {
-    static const char *const always[] = {"domains", "unix_sockets", "mitm", "credentials"};
+    static const char *const always[] = {"domains", "unix_sockets", "requests", "mitm",
+                                         "credentials"};
     for (size_t i = 0; i < ARRAY_LEN(always); i++)
         if (bytes_is(m->key, always[i]))
             return true;
@@ -171,25 +158,40 @@ static const struct toml_value *proxy_feature(const struct build *b,
     return on && !(on->type == TOML_BOOLEAN && !on->boolean) ? v : NULL;
 }
 
+/* features.network_proxy is off, in so many words, and M asks for what only the filter holds: that
+ * must not become an open network. */
+static int without_filter(struct build *b, const struct toml_member *m,
+                          const struct toml_value *off, struct error *err)
+{
+    struct origin because = config_origin(off, off->span);
+    (void)error_set(err, -EINVAL,
+                    "%s.network.%s needs the filtering proxy, which features.network_proxy (%s) "
+                    "turns off",
+                    b->where, show_n(m->key.p, m->key.n), config_place(b->a, &because));
+    config_error_at(err, m->value, m->key_span);
+    error_hint(err, "take one of the two out");
+    return -EINVAL;
+}
+
 /* The network is on: must it be filtered? */
 static int check_filter(struct build *b, const struct chain *c, struct profile *p,
                         struct error *err)
 {
-    const struct toml_value *on;
+    const struct toml_value *on, *feature = proxy_feature(b, &on);
     for (size_t i = 0; i < c->n; i++) {
         const struct toml_value *net = toml_get(c->tables[i], BYTES("network"));
         b->where = build_where(b, "permissions", c->names[i]);
-        for (const struct toml_member *m = net ? net->table.first : NULL; m; m = m->next)
-            if (restricts(m)) {
-                p->network = NETWORK_FILTERED;
-                return b->context->filter ? 0
-                                          : needs_filter(b, m->value, m->key_span, m->key.p, err);
-            }
+        for (const struct toml_member *m = net ? net->table.first : NULL; m; m = m->next) {
+            if (!restricts(m))
+                continue;
+            if (on && !feature)
+                return without_filter(b, m, on, err);
+            p->network = NETWORK_FILTERED;
+        }
     }
-    if (!proxy_feature(b, &on))
-        return 0;
-    p->network = NETWORK_FILTERED;
-    return b->context->filter ? 0 : needs_filter(b, on, on->span, "!features.network_proxy", err);
+    if (feature)
+        p->network = NETWORK_FILTERED;
+    return 0;
 }
 
 static int network_tables(struct build *b, const struct chain *c, struct profile *p)

@@ -299,7 +299,7 @@ static void cap_writes(struct build *b)
     }
 }
 
-/* A project's `deny` waits for the proxy; that it does not hold is said. */
+/* A project's `deny` takes a filter to hold; where there is none, that is said. */
 static int warn_domains(struct build *b, const struct profile *p)
 {
     const struct config *c = b->config;
@@ -309,8 +309,8 @@ static int warn_domains(struct build *b, const struct profile *p)
         struct origin origin = m ? config_origin(m->value, m->key_span) : (struct origin){0};
         if (m)
             r = build_warn(b,
-                           "%s: domains: not held: the network is open, and it needs the "
-                           "filtering proxy, which is not built yet",
+                           "%s: domains: not held: the network is open; "
+                           "features.network_proxy filters it",
                            config_place(b->a, &origin));
     }
     return r;
@@ -571,23 +571,12 @@ static enum sandbox_mode class_of(const struct build *b, const struct profile *p
 }
 
 /* A network that is on where the requirements filter it. */
-static int check_required_network(struct build *b, struct profile *p, struct error *err)
+static void filter_required_network(const struct build *b, struct profile *p)
 {
     const struct toml_value *net = b->config->requirements->network;
     const struct toml_value *on = net ? toml_get(net, BYTES("enabled")) : NULL;
-    if (p->network != NETWORK_OPEN || !net || (on && !on->boolean))
-        return 0;
-    if (b->context->filter) {
+    if (p->network == NETWORK_OPEN && net && (!on || on->boolean))
         p->network = NETWORK_FILTERED;
-        return 0;
-    }
-    struct origin because = config_origin(net, net->span);
-    (void)error_set(err, -ENOTSUP,
-                    "the network (%s) must pass the filtering proxy (%s), which is not built yet; "
-                    "nothing runs with an open network instead",
-                    config_place(b->a, &p->network_origin), config_place(b->a, &because));
-    error_hint(err, "turn the network off");
-    return -ENOTSUP;
 }
 
 static bool in_chain(const struct chain *c, struct bytes name)
@@ -626,7 +615,9 @@ static int require(struct build *b, struct profile *p, struct choice *choice, bo
         *ret_again = true;
         return 0;
     }
-    return r < 0 ? r : check_required_network(b, p, err);
+    if (r == 0)
+        filter_required_network(b, p);
+    return r;
 }
 
 int profile_resolve(struct config *config, const char *name, const struct perm_context *context,

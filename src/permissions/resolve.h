@@ -17,7 +17,6 @@ struct perm_context {
     size_t n_add_dirs;
     const char *const *own; /* more of bawn's own that nothing inside may write: its programs */
     size_t n_own;
-    bool filter; /* a network that must be filtered comes out as filtered; without, it is refused */
 };
 
 /* Which profile is in force: NAME (-P, or NULL) over sandbox_mode over default_permissions over the

@@ -23,7 +23,7 @@ struct body {
     uint64_t left;   /* of the length, or of this chunk */
     size_t line;     /* bytes of the size line or the trailer so far */
     unsigned digits; /* of the size */
-    uint8_t last[3]; /* private */
+    uint8_t last[3]; /* private: where in a line */
 };
 
 void body_begin(struct body *b, enum http_framing framing, uint64_t length);

@@ -15,7 +15,7 @@ enum http_problem {
     HTTP_MORE,        /* not whole yet: read on */
     HTTP_LINE_LONG,   /* 414 */
     HTTP_HEAD_LONG,   /* 431 */
-    HTTP_MANY_FIELDS, /* 431 */
+    HTTP_MANY_FIELDS, /* 431; or Connection names as many */
     HTTP_BARE_LF,     /* a line that ends in LF alone */
     HTTP_BARE_CR,     /* a CR that is not followed by LF */
     HTTP_NUL,
@@ -74,7 +74,7 @@ struct http_head {
     enum http_target form;
     struct bytes scheme;    /* of an absolute target, as written: http, https, ws, wss */
     struct bytes authority; /* of an absolute target or CONNECT */
-    struct bytes path;      /* of an absolute target what follows the authority, "" included */
+    struct bytes path;      /* of an absolute target what follows: "", "/…" or "?…" */
     struct bytes host;      /* the value of Host; p NULL: there is none */
     bool expect_continue;   /* Expect: 100-continue (without case) */
 
@@ -97,12 +97,18 @@ struct http_head {
  * an absolute or authority target, be the same host and port (a default port by the scheme; where a
  * CONNECT's Host has no port, only the host counts). A target in absolute form has a host and no
  * user:password@; what is allowed in it is ASCII without controls, space, '"', '<', '>', '\\', '^',
- * '`', '{', '|', '}' and '#'. ret->target of a CONNECT needs its port. */
+ * '`', '{', '|', '}' and '#'. ret->target of a CONNECT needs its port. Expect and Upgrade do not
+ * count in HTTP/1.0. Of anything but HTTP_FINE *ret is not to be used.
+ *
+ * Every call reads from the beginning. After HTTP_MORE another one is worth it only when there is
+ * an LF among the bytes that came since, or when there are LIMIT_HEAD of them: so a head that comes
+ * byte by byte costs no more than a pass for each of its lines. */
 enum http_problem http_request_parse(struct bytes text, struct http_head *ret);
 /* Reads a response's head. Its framing depends on the request: http_response_framing(). A response
- * with both lengths, or several different, is refused as a request's is. */
+ * with both lengths, or several of one, is refused as a request's is. */
 enum http_problem http_response_parse(struct bytes text, struct http_head *ret);
-/* Sets ret->framing and length: none after HEAD and for 1xx, 204, 304 and 2xx to CONNECT. */
+/* Sets framing and length: none after HEAD and for 1xx, 204, 304 and 2xx to CONNECT. Up to the end
+ * of the connection nothing is kept alive, whatever Connection says. */
 void http_response_framing(struct http_head *head, struct bytes method);
 
 /* Field NAME (lower case) without case; NULL: there is none. */

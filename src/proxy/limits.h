@@ -17,6 +17,7 @@
 #define LIMIT_KEEP_MS    120000 /* between two requests of one client */
 #define LIMIT_SOCKS_MS   10000  /* the whole SOCKS greeting */
 #define LIMIT_CONNECT_MS 10000  /* all attempts to connect to one destination */
+#define LIMIT_NEXT_MS    250    /* before the next address of a name is tried beside the last */
 #define LIMIT_DNS_MS     2000   /* one look-up */
 #define LIMIT_POOL_MS    15000  /* an idle connection to a server */
 #define LIMIT_LINGER_MS  2000   /* for a client to take the last bytes of a refusal */

@@ -421,36 +421,50 @@ static int find_prev(const struct audit *audit, const struct audit_months *m, in
 
 /* ---- appending ---- */
 
-static int make_line(const struct decision_event *e, const char *prev, bool torn,
+/* What is appended at once: one decision about a command, or several about destinations. */
+struct batch {
+    const struct decision_event *decision; /* or NULL */
+    const struct net_event *net;
+    size_t n;
+};
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, -ENOMEM, "the decision cannot be recorded: out of memory");
+}
+
+/* Appends line I of B to OUT; PREV becomes its hash. */
+static int make_line(const struct batch *b, size_t i, char prev[SHA256_HEX_BYTES],
                      struct strbuf *out, struct error *err)
 {
     _cleanup_strbuf_ struct strbuf line = {0};
     struct sha256 s;
     unsigned char digest[SHA256_BYTES];
-    char hex[SHA256_HEX_BYTES];
     struct json j;
     json_begin(&j, &line);
     json_object(&j);
     json_kv_string(&j, "prev", prev);
-    json_kv_string(&j, "event", "decision");
-    decision_event_json(e, &j);
+    json_kv_string(&j, "event", b->decision ? "decision" : "network");
+    if (b->decision)
+        decision_event_json(b->decision, &j);
+    else
+        net_event_json(&b->net[i], &j);
     json_end_object(&j);
     if (!json_ok(&j))
-        return error_set(err, -ENOMEM, "the decision cannot be recorded: out of memory");
+        return no_memory(err);
     sha256_init(&s);
     sha256_put(&s, line.p, line.n);
     sha256_end(&s, digest);
-    sha256_hex(digest, hex);
-    if (torn)
-        strbuf_putc(out, '\n');
+    sha256_hex(digest, prev);
+    const size_t before = out->n;
     strbuf_put(out, line.p, line.n - 1);
     strbuf_puts(out, tail);
-    strbuf_puts(out, hex);
+    strbuf_puts(out, prev);
     strbuf_puts(out, end);
     strbuf_putc(out, '\n');
     if (strbuf_failed(out))
-        return error_set(err, -ENOMEM, "the decision cannot be recorded: out of memory");
-    if (out->n > MAX_RECORD_BYTES)
+        return no_memory(err);
+    if (out->n - before > MAX_RECORD_BYTES)
         return error_set(err, -E2BIG, "the decision cannot be recorded: more than %u bytes",
                          MAX_RECORD_BYTES);
     return 0;
@@ -491,8 +505,7 @@ static int write_line(const struct audit *audit, int fd, off_t size, const struc
     return code;
 }
 
-static int append_locked(struct audit *audit, const struct decision_event *e, int month,
-                         struct error *err)
+static int append_locked(struct audit *audit, const struct batch *b, int month, struct error *err)
 {
     _cleanup_(audit_months_release) struct audit_months m = {0};
     _cleanup_strbuf_ struct strbuf line = {0};
@@ -510,15 +523,17 @@ static int append_locked(struct audit *audit, const struct decision_event *e, in
     if (fstat(fd, &st) < 0)
         return error_errno(err, -errno, "the audit log cannot be read: %s", show(audit->dir));
     r = find_prev(audit, &m, month, fd, st.st_size, prev, &torn, err);
-    if (r == 0)
-        r = make_line(e, prev, torn, &line, err);
+    if (r == 0 && torn)
+        strbuf_putc(&line, '\n');
+    for (size_t i = 0; r == 0 && i < b->n; i++)
+        r = make_line(b, i, prev, &line, err);
     return r < 0 ? r : write_line(audit, fd, st.st_size, &line, err);
 }
 
-int audit_append(struct audit *audit, const struct decision_event *e, struct error *err)
+static int append(struct audit *audit, const struct batch *b, int64_t time_ms, struct error *err)
 {
     char time[EVENT_TIME_BYTES], name[AUDIT_NAME_BYTES] = "";
-    if (event_time(e->time_ms, time))
+    if (event_time(time_ms, time))
         (void)snprintf(name, sizeof(name), "%.7s.jsonl", time);
     int month = month_of_name(name);
     if (month < 0)
@@ -535,7 +550,20 @@ int audit_append(struct audit *audit, const struct decision_event *e, struct err
     if (r < 0)
         return error_errno(err, r, "the decision cannot be recorded: %s/" AUDIT_LOCK,
                            show(audit->dir));
-    r = append_locked(audit, e, month, err);
+    r = append_locked(audit, b, month, err);
     audit_unlock(audit->lockfd);
     return r;
+}
+
+int audit_append(struct audit *audit, const struct decision_event *e, struct error *err)
+{
+    const struct batch one = {.decision = e, .n = 1};
+    return append(audit, &one, e->time_ms, err);
+}
+
+int audit_append_net(struct audit *audit, const struct net_event *events, size_t n,
+                     struct error *err)
+{
+    const struct batch all = {.net = events, .n = n};
+    return n ? append(audit, &all, events[n - 1].time_ms, err) : 0;
 }

@@ -21,6 +21,9 @@ struct audit; /* an open log */
 int audit_open(const char *dir, struct audit **ret, struct error *err);
 /* One line, on the disk when this returns 0; on an error nothing of it is there. */
 int audit_append(struct audit *audit, const struct decision_event *e, struct error *err);
+/* The same for N decisions about destinations, a line each, all of them or none. */
+int audit_append_net(struct audit *audit, const struct net_event *events, size_t n,
+                     struct error *err);
 void audit_close(struct audit *audit);
 
 struct audit_fault {

@@ -163,16 +163,18 @@ enum field_type {
     FIELD_WORDS,  /* argv and argc */
     FIELD_TEXT,   /* const char *, NULL: not written */
     FIELD_LINE,   /* uint32_t, 0: not written */
-    FIELD_MILLIS, /* uint64_t, 0: not written */
+    FIELD_MILLIS, /* uint64_t, 0: not written; counts as well */
     FIELD_BY,
 };
 
-static const struct field {
+struct field {
     const char *name;
     enum field_type type;
     size_t offset;
     bool sensitive; /* may hold what a person typed: redacted */
-} decision_fields[] = {
+};
+
+static const struct field decision_fields[] = {
 #define FIELD(f) offsetof(struct decision_event, f)
     {"id", FIELD_ID, FIELD(id), false},
     {"time", FIELD_TIME, FIELD(time_ms), false},
@@ -198,6 +200,31 @@ static const struct field {
 #undef FIELD
 };
 
+static const struct field net_fields[] = {
+#define FIELD(f) offsetof(struct net_event, f)
+    {"id", FIELD_ID, FIELD(id), false},
+    {"time", FIELD_TIME, FIELD(time_ms), false},
+    {"action", FIELD_TEXT, FIELD(action), false},
+    {"scope", FIELD_TEXT, FIELD(scope), false},
+    {"decision", FIELD_TEXT, FIELD(decision), false},
+    {"by", FIELD_BY, FIELD(by), false},
+    {"answer", FIELD_TEXT, FIELD(answer), false},
+    {"source", FIELD_TEXT, FIELD(source), false},
+    {"reason", FIELD_TEXT, FIELD(reason), false},
+    {"protocol", FIELD_TEXT, FIELD(protocol), false},
+    {"host", FIELD_TEXT, FIELD(host), true},
+    {"port", FIELD_LINE, FIELD(port), false},
+    {"address", FIELD_TEXT, FIELD(address), false},
+    {"method", FIELD_TEXT, FIELD(method), false},
+    {"rule", FIELD_TEXT, FIELD(rule), false},
+    {"rule_file", FIELD_TEXT, FIELD(rule_file), false},
+    {"rule_line", FIELD_LINE, FIELD(rule_line), false},
+    {"profile", FIELD_TEXT, FIELD(profile), false},
+    {"count", FIELD_MILLIS, FIELD(count), false},
+    {"parent", FIELD_TEXT, FIELD(parent), false},
+#undef FIELD
+};
+
 static void put_text(struct json *j, struct arena *a, const struct field *f, const char *text)
 {
     if (text && f->sensitive)
@@ -210,8 +237,7 @@ static void put_text(struct json *j, struct arena *a, const struct field *f, con
         j->failed = true;
 }
 
-static void put_field(struct json *j, struct arena *a, const struct field *f,
-                      const struct decision_event *e)
+static void put_field(struct json *j, struct arena *a, const struct field *f, const void *e)
 {
     const void *at = (const char *)e + f->offset;
     char time[EVENT_TIME_BYTES];
@@ -220,7 +246,7 @@ static void put_field(struct json *j, struct arena *a, const struct field *f,
         json_kv_string(j, f->name, at);
         break;
     case FIELD_TIME:
-        if (event_time(e->time_ms, time))
+        if (event_time(*(const int64_t *)at, time))
             json_kv_string(j, f->name, time);
         else
             j->failed = true;
@@ -241,7 +267,7 @@ static void put_field(struct json *j, struct arena *a, const struct field *f,
             json_kv_int(j, f->name, (int64_t) * (const uint64_t *)at);
         break;
     case FIELD_BY:
-        json_kv_string(j, f->name, decided_by_word(e->by));
+        json_kv_string(j, f->name, decided_by_word(*(const enum decided_by *)at));
         break;
     }
 }
@@ -251,4 +277,11 @@ void decision_event_json(const struct decision_event *e, struct json *j)
     _cleanup_arena_ struct arena a = {0};
     for (size_t i = 0; i < ARRAY_LEN(decision_fields); i++)
         put_field(j, &a, &decision_fields[i], e);
+}
+
+void net_event_json(const struct net_event *e, struct json *j)
+{
+    _cleanup_arena_ struct arena a = {0};
+    for (size_t i = 0; i < ARRAY_LEN(net_fields); i++)
+        put_field(j, &a, &net_fields[i], e);
 }

@@ -43,6 +43,30 @@ struct decision_event {
     const char *parent;      /* id of the run whose refusal led to this, or NULL */
 };
 
+/* A decision about one destination on a filtered network. What is said after the host (path, query,
+ * headers) is never part of it. Strings may be NULL where that is said. */
+struct net_event {
+    char id[EVENT_ID_BYTES];
+    int64_t time_ms;
+    const char *action;   /* "reach", "refuse" */
+    const char *scope;    /* "domain", "address" */
+    const char *decision; /* "allow", "deny" */
+    const char *source;   /* who said so: "profile", "rules", …; NULL: nothing names it */
+    const char *reason;   /* a word */
+    const char *rule;     /* the pattern, or NULL */
+    const char *rule_file;
+    uint32_t rule_line;
+    const char *protocol, *host;
+    uint32_t port;
+    const char *address; /* the one that decided, or NULL */
+    const char *method;  /* of an HTTP request, or NULL */
+    enum decided_by by;
+    const char *answer; /* somebody was asked: "yes", "no"; else NULL */
+    const char *profile;
+    const char *parent; /* id of the run, or NULL */
+    uint64_t count;     /* of a line that sums up: how many there were in all; else 0 */
+};
+
 /* 0, or -EIO when the kernel has no random bytes. */
 int event_new_id(char id[EVENT_ID_BYTES]);
 
@@ -55,6 +79,7 @@ bool event_time(int64_t ms, char ret[EVENT_TIME_BYTES]);
  * MAX_EVENT_ARGV in all, lose their middle: "argv" then goes with "argv_sha256", the hash of all of
  * the redacted words, each with a NUL behind it. "argc" counts the words that were given. */
 void decision_event_json(const struct decision_event *e, struct json *j);
+void net_event_json(const struct net_event *e, struct json *j);
 
 /* Does WORD (a whole argument, BEFORE being the one before it or NULL) look like a secret or carry
  * one? *ret_from and *ret_to: which bytes of it: keys of well-known shapes, values of --password

@@ -503,7 +503,7 @@ static int network_rule(struct star_call *call, struct error *err)
 {
     const unsigned mask =
         1u << A_HOST | 1u << A_PROTOCOL | 1u << A_DECISION | 1u << A_PORT | 1u << A_JUSTIFICATION;
-    static const char *const protocols[] = {"http", "https", "socks5_tcp", "socks5_udp"};
+    static const char *const protocols[] = {"http", "https", "socks5_tcp", "socks5_udp", "tcp"};
     struct reading_file *f = call->data;
     struct network_rule rule = {
         .file = f->file, .line = call->line, .rank = f->source->rank, .decision = DECISION_ALLOW};
@@ -528,7 +528,7 @@ static int network_rule(struct star_call *call, struct error *err)
         known = known || str_eq(protocols[i], rule.protocol);
     if (!known)
         return star_fail(call, "protocol", 0, err,
-                         "network_rule: protocol is http, https, socks5_tcp or socks5_udp");
+                         "network_rule: protocol is http, https, socks5_tcp, socks5_udp or tcp");
     if (rule.justification && is_blank(rule.justification))
         return star_fail(call, "justification", 0, err, "network_rule: justification is blank");
     if (port &&

@@ -29,10 +29,13 @@ enum message_kind {
     MESSAGE_STARTED, /* command: about to exec; carries the notification descriptor if there is one
                       */
     MESSAGE_EXEC_FAILED, /* command: exec did not work: code, text says which program */
+    MESSAGE_LISTENERS,   /* init: the sockets of a filtered network, `code` of them; `text` has an
+                            enum wire_listener byte for each */
     MESSAGE_STOPPED,     /* init: the command stopped (code = signal) */
     MESSAGE_EXITED,      /* init: the command ended (code = wait status), rusage follows */
     MESSAGE_GO,          /* outer: ids are mapped, go on */
     MESSAGE_HELD,        /* outer: the placeholders stand */
+    MESSAGE_FILTERED,    /* outer: the proxy listens, the command may start */
     MESSAGE_SIGNAL,      /* outer: send signal `code` to the command's process group */
     MESSAGE_KILL,        /* outer: end everything */
 };
@@ -99,6 +102,8 @@ int bwrap_said(const struct launch *l, struct error *err);
 _noreturn_ void init_main(struct launch *l, int diag, int pty_master, int pty_slave);
 /* Tells the outer why set-up failed and ends the process; for init and the command before exec. */
 _noreturn_ void init_fail(struct launch *l, int code, const char *fmt, ...) _printf_(3, 4);
+/* Waits for the outer to say so; ends the process when it is gone or says something else. */
+void init_await(struct launch *l, int kind);
 /* The sandbox's own pseudo-terminal from the devpts mounted at /dev/pts. */
 int init_open_pty(int *ret_master, int *ret_slave);
 /* Network diagnostics socket of this network namespace (unix_diag), or a negative errno. */

@@ -80,7 +80,8 @@ static void put_way(struct strbuf *b, const struct plan *p, size_t index)
     }
 }
 
-static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, struct error *err)
+static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, int self,
+                     struct error *err)
 {
     char number[16];
     switch (m->op) {
@@ -122,6 +123,15 @@ static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, st
         words(b, "--dev-bind-try", m->path);
         word(b, m->path);
         return 0;
+    case MOUNT_SOCKET:
+        words(b, "--ro-bind-try", m->path);
+        word(b, m->path);
+        return 0;
+    case MOUNT_SELF:
+        (void)snprintf(number, sizeof(number), "/proc/self/fd/%d", self);
+        words(b, "--ro-bind-try", number);
+        word(b, m->path);
+        return 0;
     }
     return error_set(err, -EINVAL, "bwrap cannot do what the plan asks for");
 }
@@ -139,7 +149,7 @@ static int empty_file(struct error *err)
     return fd < 0 ? error_errno(err, -errno, "cannot make a mask") : fd;
 }
 
-static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, size_t cap,
+static int make_arguments(const struct launch *l, struct strbuf *b, int self, int *fds, size_t cap,
                           size_t *n_fds, struct error *err)
 {
     const struct plan *p = l->plan;
@@ -187,7 +197,7 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int *fds, si
             fds[(*n_fds)++] = empty;
         }
         put_way(b, p, i);
-        int r = put_mount(b, m, empty, err);
+        int r = put_mount(b, m, empty, self, err);
         if (r < 0)
             return r;
     }
@@ -287,7 +297,7 @@ int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *
     _cleanup_strbuf_ struct strbuf b = {0};
     _cleanup_fd_ int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     int r = self < 0 ? error_errno(err, -errno, "cannot open bawn's own program")
-                     : make_arguments(l, &b, fds, ARRAY_LEN(fds), &n_fds, err);
+                     : make_arguments(l, &b, self, fds, ARRAY_LEN(fds), &n_fds, err);
     _cleanup_fd_ int args = r < 0 ? -1 : arguments_file(&b, err);
     _cleanup_fd_ int stage = args < 0 ? -1 : stage_write(l, err);
     if (r == 0)

@@ -54,14 +54,6 @@ struct set_up {
     VEC(dev_t) own; /* file systems made here, where places can be made */
 };
 
-/* The outer says so, or is gone. */
-static void await_message(struct launch *l, int kind)
-{
-    struct message m;
-    if (fd_recv(l->control[1], &m, sizeof(m), NULL, 0, NULL, NULL) != sizeof(m) || m.kind != kind)
-        _exit(125);
-}
-
 /* ---- step 1: collect ---- */
 
 static bool same_file(const struct plan_mount *m, const struct stat *st)
@@ -79,16 +71,39 @@ static int open_in(int root, const char *path, int flags)
                             UAPI_RESOLVE_NO_MAGICLINKS);
 }
 
+/* Opens the file of bawn's own program in the sandbox's copy of the mount tree: /proc/self/exe is
+ * on the host's. Negative when it is not there any more. */
+static int open_self(const struct set_up *s)
+{
+    char path[PATH_MAX];
+    struct stat own, st;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (n <= 0 || path[0] != '/' || stat("/proc/self/exe", &own) < 0)
+        return -ENOENT;
+    path[n] = '\0';
+    _cleanup_fd_ int fd = open_in(s->host_root, path, 0);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != own.st_dev || st.st_ino != own.st_ino)
+        return -ENOENT;
+    return steal_fd(&fd);
+}
+
+/* The mount may be left out when what it shows is gone. */
+static bool is_optional(const struct plan_mount *m)
+{
+    return m->op == MOUNT_DEVICE || m->op == MOUNT_SOCKET || m->op == MOUNT_SELF;
+}
+
 static void collect(struct set_up *s)
 {
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
         s->trees[i] = -1;
-        if (m->op != MOUNT_BIND && m->op != MOUNT_DEVICE)
+        if (m->op != MOUNT_BIND && !is_optional(m))
             continue;
-        _cleanup_fd_ int fd = open_in(s->host_root, m->path, 0);
+        _cleanup_fd_ int fd =
+            m->op == MOUNT_SELF ? open_self(s) : open_in(s->host_root, m->path, 0);
         if (fd < 0) {
-            if (m->op == MOUNT_DEVICE)
+            if (is_optional(m))
                 continue;
             init_fail(s->l, fd == -ENOENT || fd == -ELOOP ? -ESTALE : fd,
                       fd == -ENOENT || fd == -ELOOP
@@ -99,6 +114,8 @@ static void collect(struct set_up *s)
         struct stat st;
         if (fstat(fd, &st) < 0)
             init_fail(s->l, -errno, "cannot look at %s", show(m->path));
+        if (m->op == MOUNT_SOCKET && !S_ISSOCK(st.st_mode))
+            continue;
         if (!same_file(m, &st))
             init_fail(s->l, -ESTALE, "%s changed while the sandbox was being set up",
                       show(m->path));
@@ -454,21 +471,23 @@ static void attach_all(struct set_up *s)
     bool own_dev = false, below_mask = false, held = false;
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
-        bool ours =
-            !s->plan->root_is_host || below_mask || (own_dev && path_is_below(m->path, "/dev"));
+        bool ours = !s->plan->root_is_host || below_mask ||
+                    (own_dev && path_is_below(m->path, "/dev")) || m->op == MOUNT_SOCKET;
         if (m->op == MOUNT_BIND && s->trees[i] < 0)
             continue;
         if (m->op == MOUNT_MISSING && !held) {
-            await_message(s->l, MESSAGE_HELD);
+            init_await(s->l, MESSAGE_HELD);
             held = true;
         }
-        if (ours && m->path[1] && (m->op != MOUNT_DEVICE || s->trees[i] >= 0))
+        if (ours && m->path[1] && (!is_optional(m) || s->trees[i] >= 0))
             make_place(s, m->path,
                        m->is_dir || m->op == MOUNT_TMPFS || m->op == MOUNT_PROC ||
                            m->op == MOUNT_DEV);
         switch (m->op) {
         case MOUNT_BIND:
         case MOUNT_DEVICE:
+        case MOUNT_SOCKET:
+        case MOUNT_SELF:
             if (s->trees[i] >= 0)
                 put(s, s->trees[i], m->path);
             break;
@@ -536,8 +555,7 @@ static void verify(struct set_up *s)
 {
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
-        if (m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS ||
-            m->op == MOUNT_DEVICE)
+        if (m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS || is_optional(m))
             continue;
         struct stat st;
         _cleanup_fd_ int fd = open_in(s->new_root, m->path, 0);
@@ -584,7 +602,7 @@ static _noreturn_ void bundled_child(struct launch *l, int *trees)
     bool netns = l->plan->network != NETWORK_OPEN;
     if (netns)
         net_start(l, &net, l->plan->filter & FILTER_NETWORK_OFF);
-    await_message(l, MESSAGE_GO);
+    init_await(l, MESSAGE_GO);
     struct set_up s = {.l = l, .plan = l->plan, .trees = trees};
     raise_nofile(l, l->plan->n_mounts < 4096 ? l->plan->n_mounts : 4096);
     s.host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

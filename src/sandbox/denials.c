@@ -32,13 +32,21 @@ static char *copy(const char *s)
 
 static const char *kind_word(enum denial_kind k)
 {
-    static const char *const words[] = {"file", "socket", "syscall", "limit"};
+    static const char *const words[] = {"file", "socket", "syscall", "limit", "network"};
     return words[k];
 }
 
 static void put_rule(struct strbuf *b, const struct denial *d)
 {
     const struct perm_entry *e = d->entry;
+    if (d->net) {
+        strbuf_puts(b, d->net->says);
+        if (d->net->rule)
+            strbuf_printf(b, ": %s", d->net->rule);
+        if (d->net->rule && d->net->file && d->net->line)
+            strbuf_printf(b, " (%s:%u)", d->net->file, d->net->line);
+        return;
+    }
     if (!e) {
         strbuf_puts(b, d->rule ? d->rule : "nothing in the profile names it");
         return;
@@ -53,6 +61,18 @@ static void put_rule(struct strbuf *b, const struct denial *d)
         strbuf_printf(b, " (%s)", e->origin.layer);
 }
 
+static void put_net(struct json *j, const struct denial_net *n)
+{
+    json_kv_string(j, "host", n->host);
+    json_kv_int(j, "port", n->port);
+    json_kv_string(j, "protocol", n->protocol);
+    if (n->method)
+        json_kv_string(j, "method", n->method);
+    json_kv_string(j, "reason", n->reason);
+    if (n->source)
+        json_kv_string(j, "source", n->source);
+}
+
 static void put_event(struct json *j, const struct denial *d, const char *time)
 {
     static const char *const subject[] = {"path", "host", "syscall", "limit"};
@@ -63,7 +83,10 @@ static void put_event(struct json *j, const struct denial *d, const char *time)
     if (time)
         json_kv_string(j, "time", time);
     json_kv_string(j, "kind", kind_word(d->kind));
-    json_kv_string(j, subject[d->kind], d->what);
+    if (d->net)
+        put_net(j, d->net);
+    else
+        json_kv_string(j, subject[d->kind], d->what);
     if (d->kind == DENIAL_FILE)
         json_kv_string(j, "access", access_word(d->access));
     json_kv_string(j, "rule", strbuf_text(&rule));
@@ -71,13 +94,19 @@ static void put_event(struct json *j, const struct denial *d, const char *time)
         json_kv_string(j, "file", d->entry->origin.file);
         if (d->entry->origin.line)
             json_kv_int(j, "line", d->entry->origin.line);
+    } else if (d->net && d->net->rule) {
+        json_kv_string(j, "file", d->net->file);
+        if (d->net->line)
+            json_kv_int(j, "line", d->net->line);
     }
     json_kv_string(j, "hint", d->hint);
-    json_key(j, "process");
-    json_object(j);
-    json_kv_int(j, "pid", d->pid);
-    json_kv_string(j, "exe", d->exe);
-    json_end_object(j);
+    if (!d->net) { /* who asked the proxy is not known */
+        json_key(j, "process");
+        json_object(j);
+        json_kv_int(j, "pid", d->pid);
+        json_kv_string(j, "exe", d->exe);
+        json_end_object(j);
+    }
     if (time)
         json_kv_int(j, "count", (int64_t)d->count);
     json_end_object(j);
@@ -101,7 +130,7 @@ static void add(struct denials *d, const struct denial *one, const char *what, c
 {
     vec_foreach (k, &d->list) {
         if (k->kind == one->kind && k->access == one->access && str_eq(k->what, what)) {
-            k->count++;
+            k->count += one->count ? one->count : 1;
             return;
         }
     }
@@ -111,7 +140,7 @@ static void add(struct denials *d, const struct denial *one, const char *what, c
         return;
     }
     *slot = *one;
-    slot->count = 1;
+    slot->count = one->count ? one->count : 1;
     slot->what = copy(what);
     slot->hint = copy(hint ? hint : "");
     slot->exe = copy(exe ? exe : "");
@@ -316,6 +345,8 @@ void denials_file(struct denials *d, const char *path, enum access wanted, pid_t
 void denials_network_hint(const struct plan *plan, struct strbuf *out)
 {
     const struct profile *p = plan->profile;
+    if (plan->network == NETWORK_FILTERED)
+        return; /* what is refused here no rule for a destination opens */
     if (is_custom(p)) {
         put_profile(out, p->name);
         strbuf_puts(out, ".network]  enabled = true");
@@ -346,6 +377,33 @@ void denials_limit(struct denials *d, const char *name, const char *hint)
 {
     struct denial one = {.kind = DENIAL_LIMIT, .rule = "[limits]"};
     add(d, &one, name, hint, NULL);
+}
+
+void denials_network(struct denials *d, const struct denial_net *net, const char *hint)
+{
+    struct denial one = {.kind = DENIAL_NETWORK, .net = net};
+    _cleanup_strbuf_ struct strbuf what = {0};
+    strbuf_printf(&what, strchr(net->host, ':') ? "[%s]:%u (%s)" : "%s:%u (%s)", net->host,
+                  net->port, net->protocol);
+    if (!strbuf_failed(&what))
+        add(d, &one, what.p, hint, NULL);
+}
+
+void denials_take(struct denials *d, struct denials *from)
+{
+    int status_fd = d->status_fd;
+    d->status_fd = -1; /* FROM has told it */
+    vec_foreach (one, &from->list)
+        add(d, one, one->what, one->hint, one->exe);
+    d->more += from->more;
+    d->status_fd = status_fd;
+    for (; from->list.n; from->list.n--) {
+        struct denial *last = &from->list.v[from->list.n - 1];
+        mem_free(last->what);
+        mem_free(last->hint);
+        mem_free(last->exe);
+    }
+    from->more = 0;
 }
 
 /* ---- the end ---- */
@@ -384,7 +442,7 @@ static void write_record(struct denials *d, const char *state_dir)
 
 static void put_line(struct strbuf *b, const struct denial *one)
 {
-    static const char *const verbs[] = {"", "connect to ", "call ", "limit "};
+    static const char *const verbs[] = {"", "connect to ", "call ", "limit ", "reach "};
     strbuf_puts(b, "bawn:   ");
     if (one->kind == DENIAL_FILE)
         strbuf_puts(b, one->access == ACCESS_WRITE ? "write " : "read ");

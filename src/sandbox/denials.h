@@ -8,14 +8,28 @@
 #include "base/vec.h"
 #include "sandbox/sandbox.h"
 
-enum denial_kind { DENIAL_FILE, DENIAL_SOCKET, DENIAL_SYSCALL, DENIAL_LIMIT };
+enum denial_kind { DENIAL_FILE, DENIAL_SOCKET, DENIAL_SYSCALL, DENIAL_LIMIT, DENIAL_NETWORK };
+
+/* A destination that the filter of the network refused. Strings outlive the list; NULL where that
+ * is said. */
+struct denial_net {
+    const char *host, *protocol;
+    unsigned port;
+    const char *reason;      /* a word */
+    const char *source;      /* who said so, or NULL */
+    const char *says;        /* a sentence */
+    const char *rule, *file; /* the pattern and its place, or NULL */
+    unsigned line;
+    const char *method; /* of an HTTP request, or NULL */
+};
 
 struct denial {
     enum denial_kind kind;
-    char *what;         /* path, address, name of the system call or of the limit; owned */
-    enum access access; /* of DENIAL_FILE: what was wanted */
+    char *what; /* path, address, destination, name of the system call or of the limit; owned */
+    enum access access;             /* of DENIAL_FILE: what was wanted */
     const struct perm_entry *entry; /* the rule, or NULL for the profile's silence */
     const char *rule;               /* where no entry says it */
+    const struct denial_net *net;   /* of DENIAL_NETWORK */
     char *hint;                     /* the line that would allow it; owned */
     pid_t pid;
     char *exe; /* owned */
@@ -35,6 +49,10 @@ void denials_socket(struct denials *d, const char *address, const char *rule, co
                     pid_t pid, const char *exe);
 void denials_syscall(struct denials *d, const char *name, const char *rule, const char *hint,
                      pid_t pid, const char *exe);
+/* One refusal, or one more of the same. */
+void denials_network(struct denials *d, const struct denial_net *net, const char *hint);
+/* Takes over what FROM holds; FROM stays to be released. */
+void denials_take(struct denials *d, struct denials *from);
 void denials_limit(struct denials *d, const char *name, const char *hint);
 /* The line that turns the network on for this plan. */
 void denials_network_hint(const struct plan *plan, struct strbuf *out);

@@ -57,6 +57,17 @@ _noreturn_ void init_fail(struct launch *l, int code, const char *fmt, ...)
     _exit(125);
 }
 
+void init_await(struct launch *l, int kind)
+{
+    struct message m;
+    do /* that the placeholders stand is said even where none are waited for */
+        if (fd_recv(l->control[1], &m, sizeof(m), NULL, 0, NULL, NULL) != sizeof(m))
+            _exit(125);
+    while (m.kind == MESSAGE_HELD && kind != MESSAGE_HELD);
+    if (m.kind != kind)
+        _exit(125);
+}
+
 int init_open_pty(int *ret_master, int *ret_slave)
 {
     _cleanup_fd_ int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -510,6 +521,9 @@ _noreturn_ void init_main(struct launch *l, int diag, int master, int slave)
     for (size_t i = 0; i < l->options->n_pass_fds; i++)
         bring_inside(l, l->options->pass_fds[i]);
     _cleanup_fd_ int input = lseek(0, 0, SEEK_CUR) >= 0 ? fcntl(0, F_DUPFD_CLOEXEC, 3) : -1;
+    /* Nothing runs before the proxy holds the sockets. */
+    if (l->plan->network == NETWORK_FILTERED)
+        init_await(l, MESSAGE_FILTERED);
     pid_t command = sys_ret(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
     if (command == 0)
         command_main(l, slave, l->umask);

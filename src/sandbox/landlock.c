@@ -139,6 +139,9 @@ static int add_mount(struct builder *b, const struct plan_mount *m)
         return add_dev(b, m);
     case MOUNT_DEVICE:
         return add_node(b, m->path, DEVICE | (m->is_dir ? LIST : 0), DEVICE | LIST, m);
+    case MOUNT_SOCKET:
+    case MOUNT_SELF: /* what is not mounted is where it was */
+        return 0;
     case MOUNT_TMPFS:
         error_set(b->err, -EOPNOTSUPP, "the landlock backend cannot make a private %s",
                   show(m->path));

@@ -3,12 +3,14 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "sandbox/net_inside.h"
 
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <linux/sockios.h>
@@ -42,10 +44,15 @@ int mounts_put(int tree, int at)
 
 /* ---- the network namespace ---- */
 
-static int net_failed(struct net *n, const char *what)
+static bool is_filtered(const struct launch *l)
 {
-    n->code = -errno;
-    n->what = what;
+    return !l->plan->steps && l->plan->network == NETWORK_FILTERED;
+}
+
+static int net_failed(struct net *n, int code, const char *what)
+{
+    n->made->code = code;
+    n->made->what = what;
     return 1;
 }
 
@@ -63,28 +70,41 @@ int net_loopback(void)
 static int net_main(void *data)
 {
     struct net *n = data;
+    struct net_problem why;
     if (unshare(CLONE_NEWNET) < 0)
-        return net_failed(n, "cannot make a network namespace");
+        return net_failed(n, -errno, "cannot make a network namespace");
     int fd = net_loopback();
     if (fd < 0)
-        return net_failed(n, "cannot bring the loopback device up");
-    n->fd = ioctl(fd, SIOCGSKNS);
-    if (n->fd < 0)
-        return net_failed(n, "cannot hold the network namespace");
+        return net_failed(n, fd, "cannot bring the loopback device up");
+    n->made->fd = ioctl(fd, SIOCGSKNS);
+    if (n->made->fd < 0)
+        return net_failed(n, -errno, "cannot hold the network namespace");
     if (n->wants_diag)
-        n->diag = init_open_diag();
+        n->made->diag = init_open_diag();
     fd_close(fd);
-    n->code = 0;
+    if (is_filtered(n->l) && net_inside(n->l, true, &why) < 0)
+        return net_failed(n, why.code, why.what);
+    n->made->code = 0;
     return 0;
 }
 
 void net_start(struct launch *l, struct net *n, bool wants_diag)
 {
-    n->fd = n->diag = -1;
-    n->code = -EIO;
-    n->what = "cannot make a network namespace";
+    int flags = CLONE_FILES | SIGCHLD;
+    n->l = l;
+    n->made = &n->own;
+    if (is_filtered(l)) {
+        n->made =
+            mmap(NULL, sizeof(*n->made), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (n->made == MAP_FAILED)
+            init_fail(l, -errno, "cannot make a network namespace");
+    } else {
+        flags |= CLONE_VM;
+    }
+    *n->made = (struct net_made){
+        .fd = -1, .diag = -1, .code = -EIO, .what = "cannot make a network namespace"};
     n->wants_diag = wants_diag;
-    n->pid = clone(net_main, n->stack + sizeof(n->stack), CLONE_VM | CLONE_FILES | SIGCHLD, n);
+    n->pid = clone(net_main, n->stack + sizeof(n->stack), flags, n);
     if (n->pid < 0)
         init_fail(l, -errno, "cannot make a network namespace");
 }
@@ -93,9 +113,10 @@ void net_enter(struct launch *l, struct net *n)
 {
     while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    if (n->code < 0)
-        init_fail(l, n->code, "%s", n->what);
-    if (setns(n->fd, CLONE_NEWNET) < 0)
+    if (n->made->code < 0)
+        init_fail(l, n->made->code, "%s", n->made->what);
+    if (setns(n->made->fd, CLONE_NEWNET) < 0)
         init_fail(l, -errno, "cannot enter the network namespace");
-    fd_close(n->fd);
+    fd_close(n->made->fd);
+    n->diag = n->made->diag;
 }

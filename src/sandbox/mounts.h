@@ -19,14 +19,21 @@ int mounts_set(int fd, uint64_t attr);
 int mounts_put(int tree, int at);
 
 /* The network namespace takes the kernel as long as all the mounts together, and nothing in them
- * needs it: a second process of the same memory and descriptors makes it meanwhile, and init enters
- * it in the end. That process shares errno too, so it makes calls that succeed, or ends. */
-struct net {
-    bool wants_diag;
+ * needs it: a second process of the same descriptors makes it meanwhile, and init enters it in the
+ * end. It has the same memory too, and with that errno, so it makes calls that succeed, or ends;
+ * but for a filtered network, where some may fail, it has memory of its own. */
+struct net_made {
     int fd;   /* the namespace */
     int diag; /* a diagnostics socket in it, or negative */
     int code; /* 0 or a negative errno */
     const char *what;
+};
+struct net {
+    struct launch *l;
+    bool wants_diag;
+    struct net_made *made; /* `own`, or memory that both have */
+    struct net_made own;
+    int diag; /* as net_enter() found it */
     pid_t pid;
     char stack[16384] __attribute__((aligned(16)));
 };

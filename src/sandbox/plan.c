@@ -13,6 +13,9 @@
 #include "base/path.h"
 #include "base/vec.h"
 #include "sandbox/environment.h"
+#include "sandbox/environment_net.h"
+#include "sandbox/net_inside.h"
+#include "sandbox/plan_net.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -429,11 +432,40 @@ static void add_devices(struct builder *b)
     }
 }
 
+/* Does the sandbox show nothing of its host at PATH, and hides nothing there on purpose either? */
+static bool is_absent(const struct builder *b, const char *path)
+{
+    bool absent = !b->plan->root_is_host;
+    for (size_t i = 0; i < b->mounts.n; i++) {
+        const struct plan_mount *m = &b->mounts.v[i];
+        if (path_is_below(path, m->path))
+            absent = m->op == MOUNT_TMPFS;
+    }
+    return absent;
+}
+
+/* Sockets of the host that may be connected to, where the command's files do not have them. */
+static void add_sockets(struct builder *b)
+{
+    const struct plan *p = b->plan;
+    for (size_t i = 0; i < p->n_unix_sockets; i++)
+        if (is_absent(b, p->unix_sockets[i]))
+            add_mount(b, MOUNT_SOCKET, p->unix_sockets[i]);
+}
+
+/* Is this carried out by mounts? */
+static bool has_mounts(enum backend backend)
+{
+    return backend != BACKEND_LANDLOCK && backend != BACKEND_EXTERNAL;
+}
+
 static void add_own(struct builder *b)
 {
     add_mount(b, MOUNT_PROC, "/proc");
     add_mount(b, MOUNT_DEV, "/dev");
     add_devices(b);
+    if (b->plan->network == NETWORK_FILTERED && b->plan->net.socks)
+        add_mount(b, MOUNT_SELF, NET_CONNECTOR);
     if (b->in->config->private_tmp) {
         struct plan_mount *m = add_mount(b, MOUNT_TMPFS, "/tmp");
         if (m)
@@ -444,6 +476,8 @@ static void add_own(struct builder *b)
         if (m)
             m->is_dir = true;
     }
+    if (has_mounts(b->in->config->backend))
+        add_sockets(b);
 }
 
 /* ---- the parts ---- */
@@ -573,11 +607,18 @@ static void choose_backend(struct builder *b)
     p->bwrap_why = f->why;
     p->backend = asked;
     p->backend_reason = "sandbox_backend says so";
+    if (asked == BACKEND_BWRAP && p->net.transparent) {
+        p->net.transparent = false;
+        warn(b, "the bwrap backend cannot redirect connections: programs that ignore the proxy "
+                "variables reach nothing");
+    }
     if (asked != BACKEND_AUTO)
         return;
     p->backend = BACKEND_BUNDLED;
     if (!f->path)
         p->backend_reason = f->why ? f->why : "no bwrap that is fit was found";
+    else if (p->net.transparent)
+        p->backend_reason = "bwrap cannot redirect connections to the proxy";
     else if (b->has_link)
         p->backend_reason = "bwrap cannot mount on a symlink";
     else if (p->n_mounts > PLAN_BWRAP_MOUNTS)
@@ -611,7 +652,7 @@ static void choose_filter(struct builder *b)
         p->filter |= FILTER_LOG;
     /* What the supervisor opens or renames for the command is held by mounts. Landlock has none,
      * and needs none: what is not enumerated when it starts stays shut. */
-    bool mounts = p->backend == BACKEND_BUNDLED || p->backend == BACKEND_BWRAP;
+    bool mounts = has_mounts(p->backend);
     /* Where the profile leaves things out, a read can be refused too, and the log is to show it. */
     if (mounts &&
         (has_named_mask(p->profile) || p->n_absent || (b->in->log_denials && !p->root_is_host)))
@@ -646,26 +687,43 @@ static const char *go_flags(const struct builder *b)
     return "GOFLAGS=-buildvcs=false";
 }
 
+/* What the sandbox itself says to the command; how many. */
+static int own_variables(struct builder *b, const char **added, struct error *err)
+{
+    int n = 0;
+    added[n++] = "BAWN_SANDBOX=1";
+    if (b->plan->network == NETWORK_OFF) {
+        added[n++] = "BAWN_SANDBOX_NETWORK_DISABLED=1";
+        added[n++] = "CODEX_SANDBOX_NETWORK_DISABLED=1";
+    }
+    added[n++] = "CODEX_SANDBOX=seccomp";
+    const char *go = go_flags(b);
+    if (go)
+        added[n++] = go;
+    if (b->plan->network != NETWORK_FILTERED)
+        return n;
+    /* Some are added to what the command would have without. */
+    struct environment before;
+    int r = environment_build(b->a, b->in->config, b->in->environ, NULL, 0, &before, err);
+    if (r < 0)
+        return r;
+    r = environment_net(b->a, &b->plan->net, before.env, before.n_env, added + n);
+    return r < 0 ? error_errno(err, r, "cannot put the environment together") : n + r;
+}
+
 static int build_environment(struct builder *b, struct error *err)
 {
-    const char *added[6];
-    size_t n = 0;
-    if (!b->plan->profile->full_access) {
-        added[n++] = "BAWN_SANDBOX=1";
-        if (b->plan->network == NETWORK_OFF) {
-            added[n++] = "BAWN_SANDBOX_NETWORK_DISABLED=1";
-            added[n++] = "CODEX_SANDBOX_NETWORK_DISABLED=1";
-        }
-        added[n++] = "CODEX_SANDBOX=seccomp";
-        const char *go = go_flags(b);
-        if (go)
-            added[n++] = go;
-    }
+    const char *added[8 + ENVIRONMENT_NET_MAX];
+    int own = b->plan->profile->full_access ? 0 : own_variables(b, added, err);
+    if (own < 0)
+        return own;
+    size_t n = (size_t)own;
     const char **kept = arena_alloc(b->a, (n + 1) * sizeof(*kept));
     struct environment env;
     if (!kept)
         return error_set(err, -ENOMEM, "out of memory");
-    memcpy(kept, added, n * sizeof(*kept));
+    if (n)
+        memcpy(kept, added, n * sizeof(*kept));
     int r = environment_build(b->a, b->in->config, b->in->environ, kept, n, &env, err);
     if (r < 0)
         return r;
@@ -706,6 +764,9 @@ static int build(struct builder *b, struct error *err)
     p->profile = extended(b);
     if (!p->profile)
         return error_set(err, -ENOMEM, "out of memory");
+    int r = plan_net_decide(b->a, p, in->network, err);
+    if (r < 0)
+        return r;
     p->root_is_host = p->profile->full_read;
     p->root_write = p->root_is_host && permissions_check(p->profile, "/").access == ACCESS_WRITE;
     collect_warnings(b);
@@ -722,6 +783,7 @@ static int build(struct builder *b, struct error *err)
     if (b->mounts.n)
         qsort(b->mounts.v, b->mounts.n, sizeof(b->mounts.v[0]), compare_mounts);
     p->n_mounts = b->mounts.n;
+    choose_backend(b);
     p->n_guarded = b->guarded.n;
     p->n_absent = b->absent.n;
     p->n_warnings = b->warnings.n;
@@ -734,7 +796,6 @@ static int build(struct builder *b, struct error *err)
         (const char **)(uintptr_t)settle(b, b->warnings.v, b->warnings.n, sizeof(*b->warnings.v));
     if (b->failed)
         return error_set(err, -ENOMEM, "out of memory");
-    choose_backend(b);
     choose_filter(b);
     /* Mounts of a nested namespace give files other paths than those that masks are judged by. */
     if (p->filter & FILTER_WATCH_OPEN && p->filter & FILTER_ALLOW_USERNS) {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "network/settings.h"
 #include "permissions/permissions.h"
 #include "sandbox/steps.h"
 
@@ -70,6 +71,8 @@ enum mount_op {
     MOUNT_PROC,
     MOUNT_DEV,
     MOUNT_DEVICE, /* a device node (or a directory of them) of the host; skipped when missing */
+    MOUNT_SOCKET, /* a Unix socket of the host that may be connected to; skipped when missing */
+    MOUNT_SELF,   /* bawn's own program, read-only; skipped when its file is gone */
 };
 
 struct plan_mount {
@@ -83,8 +86,18 @@ struct plan_mount {
     const struct perm_entry *entry; /* the reason; NULL for the sandbox's own (/proc, /dev) */
 };
 
+/* Of NETWORK_FILTERED: what the sandbox has inside (net_inside.h). */
+struct plan_net {
+    bool socks, socks_udp;
+    bool transparent; /* what ignores the proxy is redirected, where the kernel can */
+    uint16_t http_port, socks_port;
+    bool loopback_is_host; /* the loopback's names go to the proxy: a rule opens the host's */
+    const char *upstream;  /* the proxy's own way out in words, to be shown; NULL: straight */
+};
+
 enum {
-    FILTER_NETWORK_OFF = 1u << 0, /* no way out by socket; connect goes to the supervisor */
+    FILTER_NETWORK_OFF = 1u << 0, /* no way out by socket; connect goes to the supervisor. Also of a
+                                     filtered network: its namespace has loopback only */
     FILTER_ALLOW_PTRACE = 1u << 1,
     FILTER_ALLOW_USERNS = 1u << 2,
     FILTER_LOG = 1u << 3,        /* what is refused goes to the supervisor first (--log-denials) */
@@ -114,6 +127,10 @@ struct plan {
     size_t n_absent;
 
     enum network_mode network;
+    struct plan_net net;
+    const char **unix_sockets; /* of the host, that may be connected to; absolute */
+    size_t n_unix_sockets;
+    bool all_unix_sockets;
     unsigned filter; /* FILTER_* */
     bool nested_userns;
     const char **env; /* "NAME=VALUE", complete */
@@ -142,6 +159,7 @@ struct bwrap_facts {
 struct plan_input {
     const struct config *config;
     const struct profile *profile;
+    const struct net_settings *network; /* network/settings.h; NULL: what nobody configured */
     const struct survey *survey;
     const char *workspace, *cwd;
     const char *const *environ; /* bawn's own, NULL-terminated */

@@ -26,6 +26,10 @@ static const char *op_word(const struct plan_mount *m)
         return "dev";
     case MOUNT_DEVICE:
         return "device";
+    case MOUNT_SOCKET:
+        return "socket";
+    case MOUNT_SELF:
+        return "connector";
     }
     return "?";
 }
@@ -67,6 +71,64 @@ static void put_list(struct strbuf *out, const char *title, const char *const *v
     }
 }
 
+static void json_strings(struct json *j, const char *const *v, size_t n)
+{
+    json_array(j);
+    for (size_t i = 0; i < n; i++)
+        json_string(j, v[i]);
+    json_end_array(j);
+}
+
+static void put_network(const struct plan *p, struct strbuf *out)
+{
+    const struct plan_net *n = &p->net;
+    strbuf_printf(out, "network   %s", network_word(p->network));
+    if (p->network == NETWORK_FILTERED) {
+        strbuf_printf(out, ": inside, HTTP on 127.0.0.1:%u and [::1]:%u", n->http_port,
+                      n->http_port);
+        if (n->socks)
+            strbuf_printf(out, ", SOCKS5 on port %u%s", n->socks_port,
+                          n->socks_udp ? " with UDP" : "");
+        strbuf_printf(out, "\n          other TCP %s",
+                      n->transparent ? "is redirected to the proxy, names are looked up there"
+                                     : "is refused, and names are not looked up");
+        strbuf_printf(out, "\n          localhost is %s",
+                      n->loopback_is_host ? "asked for at the proxy: a rule opens the host's"
+                                          : "the sandbox's own");
+        if (n->upstream)
+            strbuf_printf(out,
+                          "\n          the proxy goes on %s; what a name leads to is checked no "
+                          "further than there",
+                          n->upstream);
+    }
+    strbuf_putc(out, '\n');
+    if (p->all_unix_sockets && p->network != NETWORK_OPEN)
+        strbuf_puts(out, "sockets   every Unix socket may be connected to\n");
+}
+
+static void json_network(struct json *j, const struct plan *p)
+{
+    const struct plan_net *n = &p->net;
+    if (p->network == NETWORK_FILTERED) {
+        json_key(j, "proxy");
+        json_object(j);
+        json_kv_int(j, "http_port", n->http_port);
+        json_key(j, "socks_port");
+        if (n->socks)
+            json_int(j, n->socks_port);
+        else
+            json_null(j);
+        json_kv_bool(j, "socks_udp", n->socks_udp);
+        json_kv_bool(j, "transparent", n->transparent);
+        json_kv_bool(j, "loopback_is_host", n->loopback_is_host);
+        json_kv_string(j, "upstream", n->upstream);
+        json_end_object(j);
+    }
+    json_key(j, "unix_sockets");
+    json_strings(j, p->unix_sockets, p->n_unix_sockets);
+    json_kv_bool(j, "all_unix_sockets", p->all_unix_sockets);
+}
+
 void plan_print(const struct plan *p, struct strbuf *out)
 {
     strbuf_printf(out, "profile   %s (%s)\n", p->profile->name, p->profile->mode);
@@ -75,7 +137,7 @@ void plan_print(const struct plan *p, struct strbuf *out)
         return;
     }
     strbuf_printf(out, "backend   %s: %s\n", sandbox_backend_word(p->backend), p->backend_reason);
-    strbuf_printf(out, "network   %s\n", network_word(p->network));
+    put_network(p, out);
     strbuf_puts(out, "directory ");
     strbuf_put_printable(out, p->cwd, strlen(p->cwd));
     strbuf_printf(out, "\nroot      %s\n",
@@ -90,6 +152,8 @@ void plan_print(const struct plan *p, struct strbuf *out)
         put_origin(out, m->entry);
         strbuf_putc(out, '\n');
     }
+    if (p->network != NETWORK_OPEN)
+        put_list(out, "Unix sockets that may be connected to", p->unix_sockets, p->n_unix_sockets);
     put_list(out, "not to be renamed", p->guarded, p->n_guarded);
     put_list(out, "kept absent", p->absent, p->n_absent);
     struct sock_fprog prog = seccomp_program(p->filter);
@@ -153,14 +217,6 @@ static void json_mounts(struct json *j, const struct plan *p)
     json_end_array(j);
 }
 
-static void json_strings(struct json *j, const char *const *v, size_t n)
-{
-    json_array(j);
-    for (size_t i = 0; i < n; i++)
-        json_string(j, v[i]);
-    json_end_array(j);
-}
-
 static void json_environment(struct json *j, const struct plan *p)
 {
     json_object(j);
@@ -191,6 +247,7 @@ void plan_json(const struct plan *p, struct json *j)
     json_kv_string(j, "mode", p->profile->mode);
     json_kv_string(j, "profile", p->profile->name);
     json_kv_string(j, "network", network_word(p->network));
+    json_network(j, p);
     json_kv_string(j, "cwd", p->cwd);
     json_key(j, "roots");
     json_roots(j, p);

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/journal.h"
+#include "sandbox/net_inside.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/steps_run.h"
 #include "sandbox/supervise.h"
@@ -43,6 +44,7 @@ struct run {
     int64_t started_ms, wall_deadline_ms, kill_deadline_ms; /* 0 = none */
     unsigned interrupts;
     bool ended, timed_out, killed;
+    bool filtered;   /* the proxy has the sandbox's sockets */
     bool stop_asked; /* SIGTSTP came, and was passed on */
     bool alone;      /* when it ended, nothing else was running */
     int status;      /* what bawn exits with, once ended */
@@ -94,12 +96,13 @@ static int check_descriptor(const struct plan *plan, int fd, struct error *err)
     if (domain == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET) && settled)
         return 0;
     error_set(err, -EPERM,
-              "descriptor %d is a %s socket of the host: with the network off the command could "
+              "descriptor %d is a %s socket of the host: with the network %s the command could "
               "send through it to any address",
               fd,
               domain != AF_UNIX    ? "network"
               : type == SOCK_DGRAM ? "Unix datagram"
-                                   : "Unix, unconnected");
+                                   : "Unix, unconnected",
+              network_word(plan->network));
     error_hint(err, "put a pipe in between, or turn the network on: -c "
                     "sandbox_workspace_write.network_access=true");
     return -EPERM;
@@ -222,18 +225,39 @@ static void kill_all(struct run *r)
         (void)sys_pidfd_send_signal(r->pidfd, SIGKILL);
 }
 
-/* Receives one message with its descriptors, in the order the `has` bits name them. */
-static int receive(struct run *r, struct message *m, int *ret_diag, int *ret_pty, int *ret_listener,
-                   pid_t *ret_sender)
+/* What came along with messages: descriptors, -1 where there is none. */
+struct arrived {
+    int diag, pty, listener;
+    struct net_listener net[NET_LISTENERS_MAX];
+    size_t n_net;
+};
+#define NOTHING_ARRIVED                                                                            \
+    {                                                                                              \
+        .diag = -1, .pty = -1, .listener = -1                                                      \
+    }
+
+static void arrived_release(struct arrived *a)
 {
-    int fds[3], *to[3] = {ret_diag, ret_pty, ret_listener};
+    fd_close(a->diag);
+    fd_close(a->pty);
+    fd_close(a->listener);
+    for (size_t i = 0; i < a->n_net; i++)
+        fd_close(a->net[i].fd);
+    *a = (struct arrived)NOTHING_ARRIVED;
+}
+#define _cleanup_arrived_ _cleanup_(arrived_release)
+
+/* Receives one message with its descriptors, in the order the `has` bits name them. */
+static int receive(struct run *r, struct message *m, struct arrived *a, pid_t *ret_sender)
+{
     static const unsigned bits[3] = {MESSAGE_HAS_DIAG, MESSAGE_HAS_PTY, MESSAGE_HAS_LISTENER};
+    int fds[NET_LISTENERS_MAX], *to[3] = {&a->diag, &a->pty, &a->listener};
     size_t nfds = 0, used = 0;
-    ssize_t n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
+    ssize_t n = fd_recv(r->l.control[0], m, sizeof(*m), fds, ARRAY_LEN(fds), &nfds, ret_sender);
     /* Init went without reading all it was sent: the socket says so once, before what it had said.
      */
     if (n == -ECONNRESET)
-        n = fd_recv(r->l.control[0], m, sizeof(*m), fds, 3, &nfds, ret_sender);
+        n = fd_recv(r->l.control[0], m, sizeof(*m), fds, ARRAY_LEN(fds), &nfds, ret_sender);
     if (n != sizeof(*m)) {
         for (size_t i = 0; n > 0 && i < nfds; i++)
             fd_close(fds[i]);
@@ -246,6 +270,10 @@ static int receive(struct run *r, struct message *m, int *ret_diag, int *ret_pty
             fd_close(*to[i]);
             *to[i] = fds[used++];
         }
+    if (m->kind == MESSAGE_LISTENERS && a->n_net == 0)
+        for (; used < nfds; used++)
+            a->net[a->n_net++] =
+                (struct net_listener){.kind = (uint8_t)m->text[used], .fd = fds[used]};
     while (used < nfds)
         fd_close(fds[used++]);
     return 0;
@@ -329,15 +357,30 @@ static void handle_message(struct run *r, const struct message *m)
 
 /* ---- set-up: until the command is about to exec ---- */
 
+/* The sandbox's listening sockets go to whoever filters, all of them; then the command may start.
+ */
+static int filter(struct run *r, struct arrived *a, struct error *err)
+{
+    const struct run_network *n = r->options->network;
+    size_t count = a->n_net;
+    if (r->l.plan->network != NETWORK_FILTERED || r->filtered || count == 0)
+        return error_set(err, -EPROTO, "the sandbox sent sockets that nobody asked for");
+    a->n_net = 0; /* the callee closes them */
+    int e = n->listening(n->data, a->net, count, err);
+    if (e < 0)
+        return e;
+    r->filtered = true;
+    tell_init(r, MESSAGE_FILTERED, 0);
+    return 0;
+}
+
 static int wait_started(struct run *r, struct error *err)
 {
-    _cleanup_fd_ int diag = -1;
-    _cleanup_fd_ int pty = -1;
-    _cleanup_fd_ int listener = -1;
+    _cleanup_arrived_ struct arrived a = NOTHING_ARRIVED;
     for (;;) {
         struct message m;
         pid_t sender = 0;
-        int e = receive(r, &m, &diag, &pty, &listener, &sender);
+        int e = receive(r, &m, &a, &sender);
         if (e < 0 && r->l.plan->backend == BACKEND_BWRAP && bwrap_said(&r->l, err) < 0)
             return e;
         if (e < 0) {
@@ -360,18 +403,23 @@ static int wait_started(struct run *r, struct error *err)
                 r->init = sender;
             }
         }
+        if (m.kind == MESSAGE_LISTENERS && (e = filter(r, &a, err)) < 0)
+            return e;
         if (m.kind != MESSAGE_STARTED)
             continue;
         r->command = sender;
         break;
     }
-    if (listener >= 0 || r->options->log_denials) {
-        int e = supervisor_new(&r->l, steal_fd(&listener), steal_fd(&diag), &r->supervisor, err);
+    if (r->l.plan->network == NETWORK_FILTERED && !r->filtered)
+        return error_set(err, -EPROTO, "the command would start before the network is filtered");
+    if (a.listener >= 0 || r->options->log_denials) {
+        int e =
+            supervisor_new(&r->l, steal_fd(&a.listener), steal_fd(&a.diag), &r->supervisor, err);
         if (e < 0)
             return e;
     }
-    if (pty >= 0) {
-        int e = terminal_start(0, steal_fd(&pty), &r->terminal, err);
+    if (a.pty >= 0) {
+        int e = terminal_start(0, steal_fd(&a.pty), &r->terminal, err);
         if (e < 0)
             return e;
     }
@@ -452,12 +500,14 @@ static void deadlines(struct run *r)
 
 static void serve(struct run *r)
 {
-    enum { SIGNALS, CONTROL, PID, LISTENER, TERMINAL };
+    enum { SIGNALS, CONTROL, PID, LISTENER, PROXY, TERMINAL };
+    const struct run_network *network = r->options->network;
     struct pollfd p[TERMINAL + 3] = {
         {.fd = r->sigfd, .events = POLLIN},
         {.fd = r->l.control[0], .events = POLLIN},
         {.fd = r->pidfd, .events = POLLIN},
-        {.fd = r->supervisor ? supervisor_fd(r->supervisor) : -1, .events = POLLIN}};
+        {.fd = r->supervisor ? supervisor_fd(r->supervisor) : -1, .events = POLLIN},
+        {.fd = network ? network->fd : -1, .events = POLLIN}};
     int nterm = r->terminal ? terminal_poll(r->terminal, p + TERMINAL) : 0;
     if (poll(p, (nfds_t)(TERMINAL + nterm), timeout_of(r)) < 0 && errno != EINTR) {
         kill_all(r);
@@ -469,6 +519,8 @@ static void serve(struct run *r)
     }
     if (r->supervisor)
         supervisor_retry(r->supervisor);
+    if (network && p[PROXY].revents)
+        network->readable(network->data);
     if (nterm > 0)
         terminal_serve(r->terminal, p + TERMINAL, nterm);
     if (p[SIGNALS].revents) {
@@ -478,21 +530,19 @@ static void serve(struct run *r)
     }
     if (p[CONTROL].revents) {
         struct message m;
-        int none[3] = {-1, -1, -1};
-        if (receive(r, &m, &none[0], &none[1], &none[2], NULL) == 0)
+        _cleanup_arrived_ struct arrived nothing = NOTHING_ARRIVED;
+        if (receive(r, &m, &nothing, NULL) == 0)
             handle_message(r, &m);
         else if (!r->ended)
             p[PID].revents |= POLLIN;
-        for (int i = 0; i < 3; i++)
-            fd_close(none[i]);
     }
     if (p[PID].revents && !r->ended) {
         /* Init is gone without a word: killed, by us or by somebody else. A last message may wait.
          */
         struct message m;
-        int none[3] = {-1, -1, -1};
+        _cleanup_arrived_ struct arrived nothing = NOTHING_ARRIVED;
         (void)fd_set_nonblock(r->l.control[0], true);
-        while (!r->ended && receive(r, &m, &none[0], &none[1], &none[2], NULL) == 0)
+        while (!r->ended && receive(r, &m, &nothing, NULL) == 0)
             handle_message(r, &m);
         if (!r->ended) {
             r->ended = true;
@@ -602,6 +652,8 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
 {
     if (plan->steps)
         return steps_run(plan, options, ret_status, err);
+    if (plan->network == NETWORK_FILTERED && !options->network)
+        return error_set(err, -EINVAL, "the network is to be filtered, and there is no filter");
     for (int fd = 0; fd < 3; fd++) {
         int e = check_descriptor(plan, fd, err);
         if (e < 0)
@@ -664,6 +716,10 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     int status = r.status;
     status_exited(&r);
     finish(&r);
+    struct run_network *net = options->network;
+    struct denials *refused = net && net->ended ? net->ended(net->data) : NULL;
+    if (s && refused)
+        net->taken = supervisor_take(s, refused);
     if (s) {
         const char *limit = r.timed_out           ? "wall_seconds"
                             : r.signal == SIGXCPU ? "cpu_seconds"

@@ -4,9 +4,34 @@
 #ifndef BAWN_SANDBOX_SANDBOX_H
 #define BAWN_SANDBOX_SANDBOX_H
 
+#include "network/wire.h"
 #include "sandbox/plan.h"
 
 struct denial; /* denials.h */
+struct denials;
+
+/* ---- a filtered network ---- */
+
+struct net_listener {
+    uint8_t kind; /* enum wire_listener */
+    int fd;
+};
+
+/* What sandbox_run() needs of the one who filters. Which sockets there are is the plan's to say. */
+struct run_network {
+    /* The sandbox's listening sockets, the callee's to close. Called once, before the command
+     * starts; when it returns 0 the filter stands. */
+    int (*listening)(void *data, const struct net_listener *listeners, size_t n, struct error *err);
+    /* readable() is called when there is something to read on it; -1: none. Looked at each time:
+     * readable() sets it to -1 when the proxy is gone. */
+    int fd;
+    void (*readable)(void *data);
+    /* The command ended, the terminal is as it was: what was refused. With --log-denials it is
+     * taken over; `taken` says so. May be NULL. */
+    struct denials *(*ended)(void *data);
+    bool taken;
+    void *data;
+};
 
 struct run_options {
     char *const *argv;   /* NULL-terminated */
@@ -22,6 +47,7 @@ struct run_options {
     bool no_summary;       /* nothing about refusals on stderr */
     const char *state_dir; /* where journals are kept; NULL: nothing may have to be created */
     const char *state_problem, *state_fix; /* why there is none and what mends it, or NULL */
+    struct run_network *network;           /* exactly when the plan's network is NETWORK_FILTERED */
 };
 
 /* Confines and runs; *ret_status is what bawn exits with (spec 0.2). A negative return means that

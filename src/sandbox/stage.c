@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/sys.h"
+#include "sandbox/net_inside.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct stage {
     uint32_t magic, filter;
     uint32_t network, backend, want_pty, nested_userns, root_is_host, umask;
     uint32_t n_argv, n_env, n_pass_fds, n_mounts;
+    struct plan_net net;
     struct rlimit nofile;
     struct config_limits limits;
     sigset_t old_mask;
@@ -89,6 +91,7 @@ int stage_write(const struct launch *l, struct error *err)
                       .n_env = (uint32_t)p->n_env,
                       .n_pass_fds = (uint32_t)l->options->n_pass_fds,
                       .n_mounts = (uint32_t)p->n_mounts,
+                      .net = p->net,
                       .nofile = l->nofile,
                       .limits = p->config->limits,
                       .old_mask = l->old_mask};
@@ -265,6 +268,7 @@ _noreturn_ void stage_main(int argc, char **argv)
                          .profile = &profile,
                          .config = &config,
                          .network = (enum network_mode)s.network,
+                         .net = s.net,
                          .filter = s.filter,
                          .nested_userns = s.nested_userns,
                          .root_is_host = s.root_is_host,
@@ -300,6 +304,10 @@ _noreturn_ void stage_main(int argc, char **argv)
     l.nofile = s.nofile;
     verify(&l, &plan, asked);
     int diag = plan.filter & FILTER_NETWORK_OFF ? init_open_diag() : -1;
+    struct net_problem why;
+    /* bwrap has given up the right to redirect. */
+    if (plan.network == NETWORK_FILTERED && net_inside(&l, false, &why) < 0)
+        init_fail(&l, why.code, "%s", why.what);
     int master = -1, slave = -1;
     if (l.want_pty && (r = init_open_pty(&master, &slave)) < 0)
         init_fail(&l, r, "cannot make a terminal for the command");

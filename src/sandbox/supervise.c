@@ -125,8 +125,9 @@ static void refused_call(struct supervisor *s, struct target *t, int code, struc
         hint = strbuf_text(&network);
     }
     denials_syscall(s->watch.denials, name ? name : "?",
-                    name && str_eq(name, "socket") ? "the network is off"
-                                                   : "the system-call filter",
+                    !name || !str_eq(name, "socket")                ? "the system-call filter"
+                    : s->watch.l->plan->network == NETWORK_FILTERED ? "the network is filtered"
+                                                                    : "the network is off",
                     hint, t->tid, exe);
 }
 
@@ -235,6 +236,13 @@ void supervisor_limit(struct supervisor *s, const char *name)
     (void)snprintf(hint, sizeof(hint), "[limits]  a higher %s", name);
     if (s->watch.denials)
         denials_limit(&s->denials, name, hint);
+}
+
+bool supervisor_take(struct supervisor *s, struct denials *refused)
+{
+    if (s->watch.denials)
+        denials_take(&s->denials, refused);
+    return s->watch.denials != NULL;
 }
 
 void supervisor_report(struct supervisor *s, int status)

@@ -22,6 +22,8 @@ int supervisor_timeout(const struct supervisor *s);
 void supervisor_retry(struct supervisor *s);
 /* The command ran into the limit NAME of [limits]. */
 void supervisor_limit(struct supervisor *s, const char *name);
+/* Refusals that somebody else collected, to go with its own. True: they were taken. */
+bool supervisor_take(struct supervisor *s, struct denials *refused);
 /* After the command has ended: writes the record and prints the summary to stderr. */
 void supervisor_report(struct supervisor *s, int status);
 void supervisor_free(struct supervisor *s);

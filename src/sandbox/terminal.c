@@ -66,6 +66,10 @@ static struct {
     bool taken;
 } held;
 
+/* The terminal that is relayed, and whether it was given back for a question. */
+static struct terminal *relayed;
+static bool paused;
+
 /* ---- the person's terminal: raw and cooked ---- */
 
 static void set_without_stop(int fd, const struct termios *settings)
@@ -208,6 +212,8 @@ int terminal_start(int tty, int master_fd, struct terminal **ret, struct error *
     }
     held.taken = true;
     (void)steal_fd(&master); /* t's now */
+    relayed = t;
+    paused = false;
     *ret = steal_ptr(&t);
     return 0;
 }
@@ -472,6 +478,21 @@ void terminal_resume(struct terminal *t)
         (void)take(t);
 }
 
+void terminal_pause(void)
+{
+    if (!relayed || relayed->suspended)
+        return;
+    terminal_suspend(relayed);
+    paused = relayed->suspended;
+}
+
+void terminal_go_on(void)
+{
+    if (relayed && paused)
+        terminal_resume(relayed);
+    paused = false;
+}
+
 bool terminal_stop_typed(struct terminal *t)
 {
     bool typed = t->stop_typed;
@@ -518,5 +539,6 @@ void terminal_finish(struct terminal *t)
     fd_close(t->tty);
     fd_close(t->master);
     held.taken = false;
+    relayed = NULL;
     mem_free(t);
 }

@@ -32,6 +32,10 @@ void terminal_resize(struct terminal *t); /* on SIGWINCH */
 /* The command was stopped (^Z): the person's terminal is given back; and taken again on SIGCONT. */
 void terminal_suspend(struct terminal *t);
 void terminal_resume(struct terminal *t);
+/* The process's terminal, if one is relayed: given back for a question that is put on it, and taken
+ * again. What the command writes meanwhile waits. */
+void terminal_pause(void);
+void terminal_go_on(void);
 /* Was the key that stops a job (^Z) the last that was typed? It holds for one stop. */
 bool terminal_stop_typed(struct terminal *t);
 /* The person's terminal is gone. The command's was hung up with it (it got SIGHUP, reads end,

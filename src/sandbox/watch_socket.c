@@ -1,10 +1,10 @@
 /*
- * connect(2) and socketpair(2) while the network is off.
+ * connect(2) and socketpair(2) while the network is off, or filtered.
  *
  * The supervisor makes the connection itself, on a copy of the command's socket and with the
  * address it has checked: the command's memory and descriptor table may change as soon as they were
  * read. A path is opened once; the socket file behind it must be bound inside the sandbox
- * (unixsock.h) or be listed in allow_unix_sockets, and it is that very file that is connected to,
+ * (unixsock.h) or be one that the plan opens, and it is that very file that is connected to,
  * by descriptor.
  */
 #include "sandbox/watch.h"
@@ -26,7 +26,10 @@
 
 #define UAPI_SIOCGSKNS 0x894c /* linux/sockios.h; the network namespace of a socket, 4.10 */
 
-static const char rule_text[] = "the network is off";
+static const char *rule_text(const struct plan *plan)
+{
+    return plan->network == NETWORK_FILTERED ? "the network is filtered" : "the network is off";
+}
 
 void pending_release(struct pending_connect *p)
 {
@@ -104,7 +107,7 @@ static void refuse(struct watch *w, struct target *t, const char *address, struc
         strbuf_printf(&hint, "allow_unix_sockets = [\"%s\"]", address);
     else
         denials_network_hint(w->l->plan, &hint);
-    denials_socket(w->denials, address, rule_text, strbuf_text(&hint), t->tid, exe);
+    denials_socket(w->denials, address, rule_text(w->l->plan), strbuf_text(&hint), t->tid, exe);
 }
 
 /* Looks at a listed path. A link on the way counts only where the sandbox cannot write: another one
@@ -157,10 +160,11 @@ static int stat_listed(const struct plan *plan, const char *listed, struct stat 
 /* A host socket that configuration opens: the same file, by device and inode. */
 static bool is_listed(const struct plan *plan, const struct stat *st)
 {
-    const struct string_list *list = &plan->config->allow_unix_sockets;
-    for (size_t i = 0; i < list->n; i++) {
+    if (plan->all_unix_sockets)
+        return true;
+    for (size_t i = 0; i < plan->n_unix_sockets; i++) {
         struct stat want;
-        if (stat_listed(plan, list->v[i], &want) == 0 && want.st_dev == st->st_dev &&
+        if (stat_listed(plan, plan->unix_sockets[i], &want) == 0 && want.st_dev == st->st_dev &&
             want.st_ino == st->st_ino)
             return true;
     }

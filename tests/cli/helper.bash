@@ -64,8 +64,13 @@ bawn_setup() {
         chown -R "$BAWN_TEST_UID:$BAWN_TEST_GID" "$SCRATCH"
         # A build tree below a closed home cannot be reached by the ordinary user.
         if ! as_user test -x "$BAWN"; then
-            install -m 755 "$BAWN" "$SCRATCH/bawn"
-            BAWN=$SCRATCH/bawn
+            local tree
+            tree=$(dirname "$BAWN")/..
+            install -D -m 755 "$BAWN" "$SCRATCH/bin/bawn"
+            if [ -x "$tree/proxy/bawn-proxy" ]; then
+                install -D -m 755 "$tree/proxy/bawn-proxy" "$SCRATCH/libexec/bawn/bawn-proxy"
+            fi
+            BAWN=$SCRATCH/bin/bawn
         fi
     fi
     export HOME BAWN_HOME TMPDIR

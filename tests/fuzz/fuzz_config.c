@@ -99,9 +99,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_arena_ struct arena a = {0};
     resolve(&a, &request, NULL, &context);
     resolve(&a, &request, "p", &context);
-    struct perm_context filtered = context;
-    filtered.filter = true;
-    resolve(&a, &request, "p", &filtered);
     request.system_file = NULL;
     request.overrides = overrides;
     request.n_overrides = 1;

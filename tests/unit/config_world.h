@@ -36,7 +36,6 @@ struct setting {
     const char *permissions; /* -P */
     const char *add_dir;
     bool strict, vcs, at_root, home_in_project, keep_files;
-    bool filter; /* as in struct perm_context */
 };
 
 static char world[] = "/tmp/bawn-layers.XXXXXX";
@@ -188,7 +187,6 @@ __attribute__((unused)) static int resolve_world(struct config *c, const struct 
         .bawn_home = kept(c->arena, "@/home"),
         .add_dirs = &add,
         .n_add_dirs = add != NULL,
-        .filter = s->filter,
     };
     return profile_resolve(c, s->permissions, &context, ret, err);
 }

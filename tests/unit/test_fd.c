@@ -108,41 +108,43 @@ static void test_flags(void **state)
 static void test_pass(void **state)
 {
     (void)state;
-    int s[2], got[8];
+    int s[2], got[16];
     char buf[16];
     size_t n = 99;
     unsigned before = open_fds();
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s), 0);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const int eight[8] = {null, null, null, null, null, null, null, null};
+    int all[16];
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        all[i] = null;
 
     assert_int_equal(fd_send(s[0], "plain", 5, NULL, 0), 0);
     assert_int_equal(fd_recv(s[1], buf, sizeof(buf), got, 8, &n, NULL), 5);
     assert_int_equal(n, 0);
-    assert_int_equal(fd_send(s[0], "eight", 5, eight, 8), 0);
-    assert_int_equal(fd_recv(s[1], buf, sizeof(buf), got, 8, &n, NULL), 5);
-    assert_memory_equal(buf, "eight", 5);
-    assert_int_equal(n, 8);
-    for (int i = 0; i < 8; i++) {
+    assert_int_equal(fd_send(s[0], "all", 3, all, 16), 0);
+    assert_int_equal(fd_recv(s[1], buf, sizeof(buf), got, 16, &n, NULL), 3);
+    assert_memory_equal(buf, "all", 3);
+    assert_int_equal(n, 16);
+    for (int i = 0; i < 16; i++) {
         struct stat st;
         assert_int_equal(fstat(got[i], &st), 0);
         assert_true(S_ISCHR(st.st_mode));
         assert_true(fcntl(got[i], F_GETFD) & FD_CLOEXEC);
         fd_close(got[i]);
     }
-    const int nine[9] = {0};
-    assert_int_equal(fd_send(s[0], "x", 1, nine, 9), -EINVAL);
+    const int more[17] = {0};
+    assert_int_equal(fd_send(s[0], "x", 1, more, 17), -EINVAL);
     const int bad[1] = {-1};
     assert_int_equal(fd_send(s[0], "x", 1, bad, 1), -EBADF);
 
     /* More than was asked for: refused, and none stays open. */
     unsigned open_now = open_fds();
-    assert_int_equal(fd_send(s[0], "x", 1, eight, 3), 0);
+    assert_int_equal(fd_send(s[0], "x", 1, all, 3), 0);
     assert_int_equal(fd_recv(s[1], buf, sizeof(buf), got, 2, &n, NULL), -EPROTO);
-    assert_int_equal(fd_send(s[0], "x", 1, eight, 1), 0);
+    assert_int_equal(fd_send(s[0], "x", 1, all, 1), 0);
     assert_int_equal(fd_recv(s[1], buf, sizeof(buf), NULL, 0, NULL, NULL), -EPROTO);
     /* So is a message that is longer than the room for it. */
-    assert_int_equal(fd_send(s[0], "0123456789", 10, eight, 2), 0);
+    assert_int_equal(fd_send(s[0], "0123456789", 10, all, 2), 0);
     assert_int_equal(fd_recv(s[1], buf, 9, got, 8, &n, NULL), -EMSGSIZE);
     assert_int_equal(open_fds(), open_now);
 

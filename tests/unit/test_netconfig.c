@@ -6,6 +6,7 @@
 
 #include "cli/network_rules.h"
 #include "network/from_config.h"
+#include "network/settings.h"
 
 #define PROFILE(lines) "default_permissions = 'p'\n[permissions.p.network]\nenabled = true\n" lines
 
@@ -224,7 +225,6 @@ static void check_case(const struct expected *e)
     struct config *c;
     struct profile *p;
     struct error err = {0};
-    s.filter = true;
     s.vcs = true;
     if (load_world(&a, &s, &c, &err) < 0 || resolve_world(c, &s, &p, &err) < 0) {
         check_error(&a, e, &err);
@@ -254,8 +254,9 @@ static void test_cases(void **state)
         check_case(&cases[i]);
 }
 
-/* Without a filter all of these are refused, as they were: the context decides. */
-static void test_without_filter(void **state)
+/* A network that is on, and a word that only the filter can hold: filtered, or an error where
+ * somebody turned the filter off. */
+static void test_filtered(void **state)
 {
     (void)state;
     _cleanup_arena_ struct arena a = {0};
@@ -270,13 +271,199 @@ static void test_without_filter(void **state)
         struct config *c = load_good(&a, &s);
         struct profile *p = NULL;
         struct error err = {0};
-        assert_int_equal(resolve_world(c, &s, &p, &err), -ENOTSUP);
-        assert_non_null(strstr(err.message, "not built yet"));
-        s.filter = true;
-        c = load_good(&a, &s);
         assert_int_equal(resolve_world(c, &s, &p, &err), 0);
         assert_int_equal(p->network, NETWORK_FILTERED);
     }
+}
+
+/* ---- what the network is like otherwise ---- */
+
+#define ON(lines) "default_permissions = 'p'\n[permissions.p.network]\nenabled = true\n" lines
+
+static const struct like {
+    const char *what;
+    struct setting s;
+    const char *want; /* put_like() */
+    const char *error, *place, *warning;
+} likes[] = {
+    {"nothing is said", {.user = ON("domains = {}\n")}, "full socks udp upstream transparent 0 0"},
+    {"everything is said",
+     {.user = ON("mode = 'limited'\nenable_socks5_udp = false\nallow_upstream_proxy = false\n"
+                 "transparent = false\nproxy_url = 'http://127.0.0.1:4128'\n"
+                 "socks_url = 'socks5h://[::1]:1081/'\nblock_message = 'ask Ada'\n"
+                 "unix_sockets = { '/run/a' = 'allow', '/run/b' = 'deny' }\n")},
+     "limited socks 4128 1081 [ask Ada] +/run/a -/run/b"},
+    {"without SOCKS there is no UDP of it",
+     {.user = ON("enable_socks5 = false\nenable_socks5_udp = true\ndomains = {}\n")},
+     "full upstream transparent 0 0"},
+    {"a host without a port",
+     {.user = ON("proxy_url = 'localhost'\ndomains = {}\n")},
+     "full socks udp upstream transparent 0 0"},
+    {"the profile over what it extends, that over the feature",
+     {.user = "default_permissions = 'p'\nfeatures.network_proxy = { enabled = true, "
+              "allow_upstream_proxy = false, enable_socks5 = false, block_message = 'a' }\n"
+              "[permissions.b.network]\nenable_socks5 = true\nblock_message = 'b'\n"
+              "unix_sockets = { '/run/a' = 'allow', '/run/b' = 'allow' }\n"
+              "[permissions.p]\nextends = 'b'\nnetwork.enabled = true\n"
+              "network.unix_sockets = { '/run//b' = 'deny' }\n"},
+     "full socks udp transparent 0 0 [b] +/run/a -/run/b"},
+    {"requirements take away",
+     {.required = "[experimental_network]\nmode = 'limited'\nallow_upstream_proxy = false\n"
+                  "dangerously_allow_all_unix_sockets = false\nhttp_port = 8128\n"
+                  "allow_unix_sockets = ['/run/c']\nunix_sockets = { '/run/a' = 'deny' }\n",
+      .user = ON("proxy_url = 'http://127.0.0.1:4128'\n"
+                 "dangerously_allow_all_unix_sockets = true\n"
+                 "unix_sockets = { '/run/a' = 'allow' }\n")},
+     "limited socks udp transparent 8128 0 -/run/a +/run/c"},
+    {"all Unix sockets",
+     {.user = ON("dangerously_allow_all_unix_sockets = true\ndomains = {}\n")},
+     "full socks udp upstream transparent 0 0 all",
+     .warning = "every Unix socket of the host"},
+    {"another address than loopback",
+     {.user = ON("proxy_url = 'http://192.0.2.1:3128'\ndomains = {}\n")},
+     .error = "loopback only",
+     .place = "@/home/config.toml:4:13"},
+    {"… where that is allowed: the port counts",
+     {.user = ON("proxy_url = 'http://192.0.2.1:3128'\ndomains = {}\n"
+                 "dangerously_allow_non_loopback_proxy = true\n")},
+     "full socks udp upstream transparent 3128 0",
+     .warning = "has no effect"},
+    {"no address",
+     {.user = ON("socks_url = 'http://a b:1'\ndomains = {}\n")},
+     .error = "network: socks_url",
+     .place = "@/home/config.toml:4:13"},
+    {"a path",
+     {.user = ON("socks_url = 'http://localhost:1/x'\ndomains = {}\n")},
+     .error = "expected [http://]HOST:PORT",
+     .place = "@/home/config.toml:4:13"},
+    {"one port for both",
+     {.user = ON("proxy_url = 'http://127.0.0.1:1'\nsocks_url = 'http://127.0.0.1:1'\n"
+                 "domains = {}\n")},
+     .error = "port 1 is proxy_url's, too",
+     .place = "@/home/config.toml:5:13"},
+    {"a socket without its path",
+     {.user = ON("unix_sockets = { 'run/a' = 'allow' }\n")},
+     .error = "is not an absolute path",
+     .place = "@/home/config.toml:4:18"},
+    {"a socket's word",
+     {.user = ON("unix_sockets = { '/run/a' = 'alow' }\n")},
+     .error = "expected \"allow\" or \"deny\"",
+     .place = "@/home/config.toml:4:29"},
+    {"two lines to the agent",
+     {.user = ON("block_message = \"a\\nb\"\ndomains = {}\n")},
+     .error = "expected one line",
+     .place = "@/home/config.toml:4:17"},
+    {"an unknown key of the feature",
+     {.user = "features.network_proxy = { enabled = true, mod = 'full' }\n" ON("")},
+     .error = "features.network_proxy.mod: unknown key",
+     .place = "@/home/config.toml:1:44"},
+    {"a wrong value of the feature",
+     {.user = "features.network_proxy = { enabled = true, mode = 'ful' }\n" ON("")},
+     .error = "features.network_proxy.mode: unknown value",
+     .place = "@/home/config.toml:1:51"},
+};
+
+static void put_like(const struct net_settings *n, struct strbuf *out)
+{
+    strbuf_puts(out, n->limited ? "limited" : "full");
+    strbuf_puts(out, n->socks ? " socks" : "");
+    strbuf_puts(out, n->socks_udp ? " udp" : "");
+    strbuf_puts(out, n->upstream ? " upstream" : "");
+    strbuf_puts(out, n->transparent ? " transparent" : "");
+    strbuf_printf(out, " %u %u", n->http_port, n->socks_port);
+    strbuf_puts(out, n->all_unix_sockets ? " all" : "");
+    if (n->block_message)
+        strbuf_printf(out, " [%s]", n->block_message);
+    for (size_t i = 0; i < n->n_denied_unix_sockets; i++)
+        if (n->n_unix_sockets == 0 || strcmp(n->denied_unix_sockets[i], n->unix_sockets[0]) < 0)
+            strbuf_printf(out, " -%s", n->denied_unix_sockets[i]);
+    for (size_t i = 0; i < n->n_unix_sockets; i++)
+        strbuf_printf(out, " +%s", n->unix_sockets[i]);
+    for (size_t i = 0; i < n->n_denied_unix_sockets; i++)
+        if (n->n_unix_sockets && strcmp(n->denied_unix_sockets[i], n->unix_sockets[0]) > 0)
+            strbuf_printf(out, " -%s", n->denied_unix_sockets[i]);
+}
+
+static void check_like(const struct like *l)
+{
+    _cleanup_arena_ struct arena a = {0};
+    _cleanup_strbuf_ struct strbuf got = {0};
+    struct setting s = l->s;
+    s.vcs = true;
+    struct config *c = load_good(&a, &s);
+    struct profile *p;
+    struct net_settings n;
+    struct error err = {0};
+    assert_int_equal(resolve_world(c, &s, &p, &err), 0);
+    int r = net_settings_from_config(c, p, &n, &err);
+    if ((r < 0) != (l->error != NULL))
+        fail_msg("%s: %s", l->what, r < 0 ? err.message : "no error");
+    if (r < 0) {
+        char place[ERROR_FILE_MAX + 32];
+        (void)snprintf(place, sizeof(place), "%s:%u:%u", err.file, err.line, err.column);
+        if (!strstr(err.message, l->error))
+            fail_msg("%s: %s", l->what, err.message);
+        const char *want = arena_printf(&a, "%s%s", world, l->place + 1);
+        if (strcmp(place, want) != 0)
+            fail_msg("%s: at %s", l->what, place);
+        return;
+    }
+    put_like(&n, &got);
+    if (strcmp(strbuf_text(&got), l->want) != 0)
+        fail_msg("%s: %s", l->what, strbuf_text(&got));
+    bool warned = false;
+    for (size_t i = 0; l->warning && i < c->n_warnings; i++)
+        warned = warned || strstr(c->warnings[i], l->warning);
+    if (l->warning ? !warned : c->n_warnings != 0)
+        fail_msg("%s: its warnings", l->what);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(likes); i++)
+        check_like(&likes[i]);
+}
+
+/* The list is what counts, in order, each with its place; a policy made of it answers the same. */
+static void test_list(void **state)
+{
+    (void)state;
+    _cleanup_arena_ struct arena a = {0};
+    _cleanup_netpolicy_ struct netpolicy *policy = NULL, *again = NULL;
+    struct setting s = {.required = "experimental_network.domains = { 'evil.a.test' = 'deny' }\n",
+                        .user = PROFILE("domains = { '**.a.test' = 'allow' }\n"),
+                        .vcs = true};
+    const struct netrule more[] = {
+        {.pattern = "b..test", .decision = NET_ALLOW, .source = NET_OF_PROJECT, .file = "f"},
+        {.pattern = "c.test", .decision = NET_ALLOW, .source = NET_OF_RULES, .id = 99}};
+    struct config *c = load_good(&a, &s);
+    struct profile *p;
+    struct netrules list = {0};
+    struct error err = {0};
+    assert_int_equal(resolve_world(c, &s, &p, &err), 0);
+    struct netpolicy_input in = {
+        .config = c, .profile = p, .rules = more, .n_rules = ARRAY_LEN(more), .list = &list};
+    assert_int_equal(netpolicy_from_config(&in, &policy, &err), 0);
+    assert_int_equal(list.v.n, 3);
+    struct netpolicy_settings settings = netpolicy_settings_of(&in);
+    again = netpolicy_new(&settings);
+    for (size_t i = 0; i < list.v.n; i++) {
+        assert_int_equal(list.v.v[i].id, i);
+        assert_int_equal(netpolicy_add(again, &list.v.v[i], &err), 0);
+    }
+    assert_int_equal(netpolicy_finish(again, NULL, &err), 0);
+    static const char *const hosts[] = {"evil.a.test", "www.a.test", "c.test", "d.test"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct netrequest q = {.port = 443, .protocol = NET_HTTPS};
+        struct netanswer one, two;
+        assert_int_equal(host_parse(bytes_of(hosts[i]), &q.host), HOST_FINE);
+        netpolicy_decide(policy, &q, &one);
+        netpolicy_decide(again, &q, &two);
+        assert_int_equal(one.decision, two.decision);
+        assert_int_equal(one.rule ? one.rule->id : 77, two.rule ? two.rule->id : 77);
+    }
+    vec_release(&list.v);
 }
 
 static void test_rules_files(void **state)
@@ -300,7 +487,7 @@ static void test_rules_files(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         _cleanup_arena_ struct arena a = {0};
         _cleanup_netpolicy_ struct netpolicy *policy = NULL;
-        struct setting s = {.user = PROFILE("domains = {}\n"), .vcs = true, .filter = true};
+        struct setting s = {.user = PROFILE("domains = {}\n"), .vcs = true};
         struct config *c = load_good(&a, &s);
         struct profile *p;
         struct netrule rule;
@@ -326,8 +513,8 @@ static void test_rules_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_without_filter),
+        cmocka_unit_test(test_cases),       cmocka_unit_test(test_filtered),
+        cmocka_unit_test(test_settings),    cmocka_unit_test(test_list),
         cmocka_unit_test(test_rules_files),
     };
     return cmocka_run_group_tests(tests, make_world, remove_world);

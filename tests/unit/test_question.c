@@ -47,6 +47,7 @@ static void test_words(void **state)
     assert_string_equal(answer_word(ANSWER_REMEMBER), "remember");
     assert_string_equal(answer_word(ANSWER_NO), "no");
     assert_string_equal(answer_word(ANSWER_ABORT), "abort");
+    assert_string_equal(answer_word(ANSWER_NEVER), "never");
 }
 
 static void test_offers(void **state)
@@ -64,6 +65,65 @@ static void test_offers(void **state)
     q.offers = 0;
     assert_true(question_offers(&q, ANSWER_NO));
     assert_true(question_offers(&q, ANSWER_ABORT));
+}
+
+/* ---- about a destination ---- */
+
+static struct question about_a_host(void)
+{
+    struct question q = a_question();
+    q.offers |= 1u << ANSWER_NEVER | 1u << ANSWER_SESSION;
+    q.suggestions = NULL;
+    q.n_suggestions = 0;
+    q.reach = "example.com:443 (https)";
+    q.allow_rule = "network_rule(allow it)";
+    q.deny_rule = "network_rule(deny it)";
+    return q;
+}
+
+static enum answer_kind answer_of(const struct question *q, const char *decision)
+{
+    _cleanup_arena_ struct arena a = {0};
+    struct answer answer;
+    char *line = arena_printf(&a, "{\"id\":\"abc\",\"decision\":\"%s\"}", decision);
+    assert_int_equal(answer_read(&a, q, bytes_of(line), &answer), 0);
+    assert_null(answer.lengths);
+    return answer.problem ? ANSWER_ABORT : answer.kind;
+}
+
+static void test_reach(void **state)
+{
+    (void)state;
+    _cleanup_arena_ struct arena a = {0};
+    _cleanup_strbuf_ struct strbuf json = {0}, text = {0};
+    const struct ask_look look = {.columns = 80};
+    struct question q = about_a_host();
+    assert_true(question_json(&a, &q, &json));
+    assert_non_null(strstr(json.p,
+                           "\"choices\":[\"once\",\"session\",\"remember\",\"no\",\"abort\","
+                           "\"never\"]"));
+    assert_non_null(strstr(json.p, "\"reach\":\"example.com:443 (https)\","
+                                   "\"allow_rule\":\"network_rule(allow it)\","
+                                   "\"deny_rule\":\"network_rule(deny it)\""));
+    assert_int_equal(answer_of(&q, "remember"), ANSWER_REMEMBER);
+    assert_int_equal(answer_of(&q, "never"), ANSWER_NEVER);
+    /* What would be written stands there before it is answered. */
+    (void)ask_put_question(&text, &look, &q);
+    ask_put_choices(&text, &look, &q, false, true);
+    assert_non_null(strstr(text.p, "may the running command reach this?\n"));
+    assert_non_null(strstr(text.p, "   reach | example.com:443 (https)\n"));
+    assert_non_null(strstr(text.p, "r writes | network_rule(allow it)\n"));
+    assert_non_null(strstr(text.p, "d writes | network_rule(deny it)\n"));
+    assert_non_null(strstr(text.p, "Your key (y s r n d a ?): "));
+    /* Nowhere to write it: neither is offered, nor taken. */
+    q.rules_file = NULL;
+    assert_false(question_offers(&q, ANSWER_REMEMBER));
+    assert_false(question_offers(&q, ANSWER_NEVER));
+    assert_int_equal(answer_of(&q, "never"), ANSWER_ABORT);
+    /* A question about a command has no "never". */
+    q = a_question();
+    q.offers |= 1u << ANSWER_NEVER;
+    assert_int_equal(answer_of(&q, "never"), ANSWER_ABORT);
 }
 
 /* What is sent is what was meant, also where it is not nice. */
@@ -281,10 +341,15 @@ static void test_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),       cmocka_unit_test(test_offers),
-        cmocka_unit_test(test_json),        cmocka_unit_test(test_good_answers),
-        cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_a_bad_suggestion),
-        cmocka_unit_test(test_memory),      cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_offers),
+        cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_good_answers),
+        cmocka_unit_test(test_bad_answers),
+        cmocka_unit_test(test_a_bad_suggestion),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rows),
         cmocka_unit_test(test_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -473,11 +473,11 @@ static const struct rcase fixed[] = {
      REQ ":2"},
 
     /* ---- the network ---- */
-    {"an open network where a filter is required",
+    {"a network that is on where a filter is required",
      {.required = "[experimental_network]\nenabled = true\n",
       .flags = {CHOOSE},
       .over = {"sandbox_workspace_write.network_access=true"}},
-     {"must pass the filtering proxy (" REQ ":1)"}},
+     .asks = "net filtered"},
     {"off is off",
      {.required = "experimental_network.enabled = true\n", .flags = {CHOOSE}},
      .asks = "net off"},
@@ -492,7 +492,7 @@ static const struct rcase fixed[] = {
      {.required = "experimental_network.enabled = false\n",
       .flags = {CHOOSE},
       .over = {"sandbox_workspace_write.network_access=true"}},
-     .asks = "net on"},
+     .asks = "net open"},
 };
 
 /* Files that do not parse or hold a bad value: every start ends. */
@@ -652,8 +652,8 @@ static const struct rcase broken[] = {
     {"an empty file", {.required = ""}, .asks = "mode read-only"},
 };
 
-/* Does LINE hold of what came out? "mode M", "policy W", "reviewer W", "search W", "net on|off",
- * "is KEY VALUE" (of the merged tree), "w|r|- PATH". */
+/* Does LINE hold of what came out? "mode M", "policy W", "reviewer W", "search W", "net
+ * off|open|filtered", "is KEY VALUE" (of the merged tree), "w|r|- PATH". */
 static bool answer(const struct config *c, const struct profile *p, const char *line)
 {
     const char *rest = strchr(line, ' ') + 1;
@@ -666,7 +666,7 @@ static bool answer(const struct config *c, const struct profile *p, const char *
     if (str_starts(line, "search "))
         return str_eq(config_web_search(c, p->full_access), rest);
     if (str_starts(line, "net "))
-        return (p->network != NETWORK_OFF) == str_eq(rest, "on");
+        return str_eq(network_word(p->network), rest);
     if (!str_starts(line, "is "))
         return "-rw"[permissions_check(p, rest).access] == line[0];
     char key[128];

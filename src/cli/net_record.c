@@ -1,0 +1,325 @@
+/* The record of a filtered network. See net_record.h. */
+#include "cli/net_record.h"
+
+#include "base/limits.h"
+#include "base/vec.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define MOST_SEEN    2000u /* different decisions of a run that are written down */
+#define SLOTS        4096u /* of their hash table: a power of two, and never full */
+#define MOST_WAITING 64u   /* lines of one append */
+#define MOST_SHOWN   5u    /* hosts that the person is told of at the end */
+
+struct seen {
+    struct wire_event event; /* the first */
+    uint64_t count;
+    struct denial_net net; /* of a refusal */
+};
+
+struct net_record {
+    struct net_record_setup setup;
+    struct arena arena;
+    struct denials refused;
+    VEC(struct seen *) seen;
+    uint16_t slots[SLOTS]; /* index into `seen` and 1; 0: free */
+    uint64_t more;         /* decisions beyond MOST_SEEN, and lost ones */
+    struct audit *audit;
+    bool audit_tried, audit_lost;
+    size_t flushed; /* of `seen`, that are in the log */
+};
+
+/* ---- what is the same ---- */
+
+static bool is_refused(const struct wire_event *e)
+{
+    return e->answer.decision == NET_DENY;
+}
+
+static bool is_same(const struct wire_event *a, const struct wire_event *b)
+{
+    return a->answer.rule == b->answer.rule && a->answer.decision == b->answer.decision &&
+           a->answer.reason == b->answer.reason && a->asked == b->asked &&
+           a->request.port == b->request.port && a->request.protocol == b->request.protocol &&
+           a->request.host.n == b->request.host.n &&
+           memcmp(a->request.host.name, b->request.host.name, a->request.host.n) == 0 &&
+           (!is_refused(a) || str_eq(a->method, b->method));
+}
+
+static size_t hash_of(const struct wire_event *e)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < e->request.host.n; i++)
+        h = (h ^ (unsigned char)e->request.host.name[i]) * 16777619u;
+    h = (h ^ e->request.port) * 16777619u;
+    h = (h ^ e->request.protocol ^ ((uint32_t)e->answer.reason << 8)) * 16777619u;
+    return (h ^ h >> 15) % SLOTS;
+}
+
+/* The slot of E: one that is free, or *ret_seen. */
+static size_t find(const struct net_record *r, const struct wire_event *e, struct seen **ret_seen)
+{
+    size_t at = hash_of(e);
+    *ret_seen = NULL;
+    for (; r->slots[at]; at = (at + 1) % SLOTS)
+        if (is_same(&r->seen.v[r->slots[at] - 1]->event, e)) {
+            *ret_seen = r->seen.v[r->slots[at] - 1];
+            break;
+        }
+    return at;
+}
+
+/* ---- refusals ---- */
+
+static const char *source_word(const struct netanswer *a)
+{
+    static const char *const words[] = {[NET_OF_PROFILE] = "profile",
+                                        [NET_OF_RULES] = "rules",
+                                        [NET_OF_PROJECT] = "project",
+                                        [NET_OF_REQUIRED] = "requirements",
+                                        [NET_OF_SESSION] = "session"};
+    return a->rule ? words[a->rule->source] : NULL;
+}
+
+static void note_refusal(struct net_record *r, struct seen *s)
+{
+    const struct wire_event *e = &s->event;
+    const struct netrule *rule = e->answer.rule;
+    _cleanup_strbuf_ struct strbuf says = {0}, hint = {0};
+    netpolicy_say(&e->request, &e->answer, &says);
+    netpolicy_hint(r->setup.profile, &e->request, &e->answer, &hint);
+    s->net = (struct denial_net){.host = e->request.host.n ? e->request.host.name : "?",
+                                 .protocol = net_protocol_word(e->request.protocol),
+                                 .port = e->request.port,
+                                 .reason = net_reason_word(e->answer.reason),
+                                 .source = source_word(&e->answer),
+                                 .says = arena_strdup(&r->arena, strbuf_text(&says)),
+                                 .rule = rule ? rule->pattern : NULL,
+                                 .file = rule ? rule->file : NULL,
+                                 .line = rule ? rule->line : 0,
+                                 .method = e->method[0] ? e->method : NULL};
+    if (s->net.says)
+        denials_network(&r->refused, &s->net, strbuf_text(&hint));
+}
+
+/* ---- decisions ---- */
+
+struct net_record *net_record_new(const struct net_record_setup *setup)
+{
+    struct net_record *r = mem_zalloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    r->setup = *setup;
+    r->refused.status_fd = setup->status_fd;
+    return r;
+}
+
+void net_record_lost(struct net_record *r, uint64_t n)
+{
+    r->more += n;
+}
+
+void net_record_add(struct net_record *r, const struct wire_event *e)
+{
+    struct seen *s;
+    size_t at = find(r, e, &s);
+    if (!s) {
+        struct seen **slot = vec_push_max(&r->seen, MOST_SEEN);
+        if (slot && !(*slot = arena_zalloc(&r->arena, 1, sizeof(**slot))))
+            r->seen.n--;
+        s = slot ? *slot : NULL;
+        if (!s) {
+            r->more++;
+            return;
+        }
+        s->event = *e;
+        r->slots[at] = (uint16_t)r->seen.n;
+    }
+    s->count++;
+    if (!is_refused(e))
+        return;
+    if (s->count == 1) {
+        note_refusal(r, s);
+    } else if (s->net.says) {
+        denials_network(&r->refused, &s->net, NULL);
+    }
+}
+
+/* ---- the audit log ---- */
+
+/* TEXT holds the address as long as the event is used. */
+static struct net_event event_of(const struct net_record *r, const struct seen *s,
+                                 char text[ADDRESS_TEXT_MAX])
+{
+    const struct wire_event *e = &s->event;
+    const struct netanswer *a = &e->answer;
+    const struct netrule *rule = a->rule;
+    const bool refused = is_refused(e), no = a->reason == NET_ANSWERED_NO;
+    /* A yes decides only where nothing came after it: a name that is not found, say. */
+    const bool by_user = e->asked && (no || a->reason == NET_ALLOWED);
+    struct net_event n = {.time_ms = e->time_ms,
+                          .action = refused ? "refuse" : "reach",
+                          .scope = e->request.host.kind == HOST_ADDRESS ? "address" : "domain",
+                          .decision = net_decision_word(a->decision),
+                          .source = source_word(a),
+                          .reason = net_reason_word(a->reason),
+                          .rule = rule ? rule->pattern : NULL,
+                          .rule_file = rule ? rule->file : NULL,
+                          .rule_line = rule ? rule->line : 0,
+                          .protocol = net_protocol_word(e->request.protocol),
+                          .host = e->request.host.name,
+                          .port = e->request.port,
+                          .method = e->method[0] ? e->method : NULL,
+                          .by = by_user ? BY_USER : BY_CONFIGURATION,
+                          .answer = !e->asked ? NULL
+                                    : no      ? "no"
+                                              : "yes",
+                          .profile = r->setup.profile,
+                          .parent = r->setup.parent};
+    if (a->address.family)
+        n.address = address_format(&a->address, text);
+    return n;
+}
+
+static int open_audit(struct net_record *r, struct error *err)
+{
+    if (r->audit)
+        return 0;
+    if (r->audit_tried)
+        return -EIO;
+    r->audit_tried = true;
+    if (!r->setup.bawn_home)
+        return error_set(err, -ENOENT, "there is no home to keep the record in: set BAWN_HOME");
+    return audit_open(r->setup.bawn_home, &r->audit, err);
+}
+
+static void lose(struct net_record *r, const struct error *err, const char **ret_problem)
+{
+    if (!r->audit_lost)
+        *ret_problem = arena_printf(&r->arena, "what is decided on the network is not recorded: %s",
+                                    err->message);
+    r->audit_lost = true;
+}
+
+static void append(struct net_record *r, struct net_event *events, size_t n,
+                   const char **ret_problem)
+{
+    struct error err = {0};
+    int e = open_audit(r, &err);
+    for (size_t i = 0; e == 0 && i < n; i++)
+        e = event_new_id(events[i].id);
+    if (e == 0)
+        e = audit_append_net(r->audit, events, n, &err);
+    if (e < 0)
+        lose(r, &err, ret_problem);
+}
+
+void net_record_flush(struct net_record *r, const char **ret_problem)
+{
+    *ret_problem = NULL;
+    while (r->flushed < r->seen.n && !r->audit_lost) {
+        struct net_event events[MOST_WAITING];
+        char addresses[MOST_WAITING][ADDRESS_TEXT_MAX];
+        size_t n = 0;
+        for (; n < MOST_WAITING && r->flushed < r->seen.n; n++)
+            events[n] = event_of(r, r->seen.v[r->flushed++], addresses[n]);
+        append(r, events, n, ret_problem);
+    }
+}
+
+static int64_t unix_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void net_record_finish(struct net_record *r, const char **ret_problem)
+{
+    struct net_event events[MOST_WAITING];
+    char addresses[MOST_WAITING][ADDRESS_TEXT_MAX];
+    size_t n = 0;
+    net_record_flush(r, ret_problem);
+    for (size_t i = 0; i < r->seen.n && !r->audit_lost; i++) {
+        const struct seen *s = r->seen.v[i];
+        if (s->count < 2)
+            continue;
+        events[n] = event_of(r, s, addresses[n]);
+        events[n].time_ms = unix_ms();
+        events[n++].count = s->count;
+        if (n == MOST_WAITING) {
+            append(r, events, n, ret_problem);
+            n = 0;
+        }
+    }
+    if (r->more && !r->audit_lost)
+        events[n++] = (struct net_event){.time_ms = unix_ms(),
+                                         .reason = "not_recorded",
+                                         .profile = r->setup.profile,
+                                         .parent = r->setup.parent,
+                                         .count = r->more};
+    if (n && !r->audit_lost)
+        append(r, events, n, ret_problem);
+}
+
+/* ---- for people ---- */
+
+struct denials *net_record_refused(struct net_record *r)
+{
+    return &r->refused;
+}
+
+/* Of several refusals of a host (by another protocol, to another port) the first is shown. */
+static bool is_first_of_host(const struct net_record *r, size_t at)
+{
+    const struct denial_net *n = r->refused.list.v[at].net;
+    for (size_t i = 0; i < at; i++)
+        if (str_eq(r->refused.list.v[i].net->host, n->host))
+            return false;
+    return true;
+}
+
+static void put_line(struct strbuf *out, const struct denial *d)
+{
+    const struct denial_net *n = d->net;
+    strbuf_puts(out, "bawn: refused to reach ");
+    strbuf_put_printable(out, d->what, strlen(d->what));
+    if (d->count > 1)
+        strbuf_printf(out, ", %lu times", d->count);
+    strbuf_puts(out, ": ");
+    strbuf_put_printable(out, n->says, strlen(n->says));
+    if (d->hint[0]) {
+        strbuf_puts(out, "; hint: ");
+        strbuf_put_printable(out, d->hint, strlen(d->hint));
+    }
+    strbuf_putc(out, '\n');
+}
+
+void net_record_summary(struct net_record *r, struct strbuf *out)
+{
+    size_t shown = 0, more = 0;
+    for (size_t i = 0; i < r->refused.list.n; i++) {
+        if (!is_first_of_host(r, i))
+            continue;
+        if (shown < MOST_SHOWN) {
+            put_line(out, &r->refused.list.v[i]);
+            shown++;
+        } else {
+            more++;
+        }
+    }
+    if (more)
+        strbuf_printf(out, "bawn: refused to reach %zu more: `bawn denials`\n", more);
+}
+
+void net_record_free(struct net_record *r)
+{
+    if (!r)
+        return;
+    audit_close(r->audit);
+    denials_release(&r->refused);
+    vec_release(&r->seen);
+    arena_release(&r->arena);
+    mem_free(r);
+}

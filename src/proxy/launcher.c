@@ -1,0 +1,375 @@
+/*
+ * The socket to bawn. Settings and sockets come in at the start; decisions go out, in packs, and
+ * questions, whose answers come back. Nothing here waits for bawn once the start is done: what it
+ * does not take in time is dropped, counted and said.
+ */
+#include "proxy/proxy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LAUNCHER_FD   3
+#define SETTINGS_MOST (64u << 20)
+
+struct question {
+    struct question *next;
+    struct proxy *proxy;
+    uint64_t id;
+    struct netrequest request;
+    struct asking *waiting;
+    struct timer timer;
+};
+
+/* ---- the start ---- */
+
+/* Waits for the next message, which must be of KIND. */
+static int await(struct proxy *p, enum wire_kind kind, struct wire_head *head,
+                 struct bytes *payload, int *fds, size_t *n_fds, struct error *err)
+{
+    for (;;) {
+        struct pollfd pfd = {.fd = p->launcher.fd, .events = POLLIN};
+        if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
+            return error_errno(err, -errno, "cannot wait for the launcher");
+        int r = wire_recv(p->launcher.fd, p->scratch, head, payload, fds, n_fds);
+        if (r == -EAGAIN || r == -EINTR)
+            continue;
+        if (r < 0)
+            return error_errno(err, r, "the launcher went away");
+        if (head->kind != kind) {
+            for (size_t i = 0; i < *n_fds; i++)
+                fd_close(fds[i]);
+            return error_set(err, -EBADMSG, "the launcher said something else than expected");
+        }
+        return 0;
+    }
+}
+
+static int read_settings(struct proxy *p, int fd, struct error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > SETTINGS_MOST)
+        return error_set(err, -EINVAL, "the settings cannot be read");
+    /* They are there as long as the program runs: all strings of the policy point into them. */
+    void *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED)
+        return error_errno(err, -errno, "cannot read the settings");
+    return wire_settings_read(&p->arena, (struct bytes){text, (size_t)st.st_size}, &p->settings,
+                              err);
+}
+
+static int build_policy(struct proxy *p, struct error *err)
+{
+    const struct wire_settings *s = &p->settings;
+    p->policy = netpolicy_new(&s->policy);
+    if (!p->policy)
+        return error_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < s->n_rules; i++) {
+        int r = netpolicy_add(p->policy, &s->rules[i], err);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < s->n_own; i++)
+        if (netpolicy_add_own(p->policy, &s->own[i]) < 0)
+            return error_set(err, -ENOMEM, "out of memory");
+    return netpolicy_finish(p->policy, NULL, err);
+}
+
+int launcher_start(struct proxy *p, struct error *err)
+{
+    struct wire_head head;
+    struct bytes payload;
+    int fds[WIRE_FDS_MAX];
+    size_t n = 0;
+    p->launcher.fd = LAUNCHER_FD;
+    if (fd_set_cloexec(LAUNCHER_FD, true) < 0 || fd_set_nonblock(LAUNCHER_FD, true) < 0)
+        return error_set(err, -EBADF, "bawn-proxy is started by bawn, not by hand");
+    int r = await(p, WIRE_START, &head, &payload, fds, &n, err);
+    if (r < 0)
+        return r;
+    if (n != 1)
+        r = error_set(err, -EBADMSG, "there are no settings");
+    if (r == 0)
+        r = read_settings(p, fds[0], err);
+    for (size_t i = 0; i < n; i++)
+        fd_close(fds[i]);
+    return r < 0 ? r : build_policy(p, err);
+}
+
+int launcher_listen(struct proxy *p, struct error *err)
+{
+    struct wire_head head;
+    struct bytes payload;
+    int fds[WIRE_FDS_MAX];
+    size_t n = 0;
+    int r = await(p, WIRE_LISTEN, &head, &payload, fds, &n, err);
+    if (r < 0)
+        return r;
+    if (payload.n != n || n == 0)
+        r = error_set(err, -EBADMSG, "there are no listening sockets");
+    for (size_t i = 0; i < n; i++) {
+        if (r == 0 && listen_on(p, fds[i], (enum wire_listener)(uint8_t)payload.p[i]))
+            continue;
+        if (r == 0)
+            r = error_set(err, -EIO, "cannot take listener %zu", i);
+        fd_close(fds[i]);
+    }
+    return r;
+}
+
+void launcher_say(struct proxy *p, enum wire_kind kind, const char *text)
+{
+    struct wire_head head = {.kind = (uint16_t)kind, .version = WIRE_VERSION};
+    size_t n = text ? MIN_OF(strlen(text), (size_t)WIRE_TEXT_MAX) : 0;
+    (void)wire_send(p->launcher.fd, &head, text, n, NULL, 0);
+}
+
+/* ---- decisions ---- */
+
+static int64_t unix_ms(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static struct wire_event event_of(const struct netrequest *q, const struct netanswer *a, bool asked,
+                                  const char *method)
+{
+    struct wire_event e = {.time_ms = unix_ms(), .request = *q, .answer = *a, .asked = asked};
+    (void)printable(e.method, sizeof(e.method), method, strlen(method));
+    return e;
+}
+
+void proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
+                  bool asked, const char *method)
+{
+    struct wire_event e = event_of(q, a, asked, method);
+    size_t before = p->events.n;
+    if (before < LIMIT_EVENTS_BYTES) {
+        if (p->n_event_ends == ARRAY_LEN(p->event_ends))
+            launcher_flush(p);
+        if (p->n_event_ends < ARRAY_LEN(p->event_ends)) {
+            wire_event_write(&e, &p->events);
+            if (!strbuf_failed(&p->events)) {
+                p->event_ends[p->n_event_ends++] = (uint32_t)p->events.n;
+                return;
+            }
+        }
+    }
+    p->n_dropped++;
+}
+
+/* How many of the events that wait go into one message, and how many bytes they are. */
+static size_t fill_message(const struct proxy *p, size_t *ret_bytes)
+{
+    size_t n = 0;
+    *ret_bytes = 0;
+    while (n < p->n_event_ends && p->event_ends[n] <= WIRE_MESSAGE_MAX - sizeof(struct wire_head)) {
+        *ret_bytes = p->event_ends[n];
+        n++;
+    }
+    return n;
+}
+
+static void drop_events(struct proxy *p, size_t n, size_t bytes)
+{
+    memmove(p->events.p, p->events.p + bytes, p->events.n - bytes);
+    p->events.n -= bytes;
+    p->n_event_ends -= n;
+    memmove(p->event_ends, p->event_ends + n, p->n_event_ends * sizeof(p->event_ends[0]));
+    for (size_t i = 0; i < p->n_event_ends; i++)
+        p->event_ends[i] -= (uint32_t)bytes;
+}
+
+void launcher_flush(struct proxy *p)
+{
+    while (p->n_event_ends > 0) {
+        size_t bytes, n = fill_message(p, &bytes);
+        struct wire_head head = {.kind = WIRE_EVENTS,
+                                 .count = (uint16_t)n,
+                                 .version = WIRE_VERSION,
+                                 .dropped = p->n_dropped};
+        int r = wire_send(p->launcher.fd, &head, p->events.p, bytes, NULL, 0);
+        if (r == -EAGAIN) {
+            loop_change_level(&p->loop, &p->launcher, EPOLLIN | EPOLLOUT);
+            p->events_blocked = true;
+            return;
+        }
+        if (r < 0) {
+            p->loop.stop = true;
+            return;
+        }
+        p->n_dropped = 0;
+        drop_events(p, n, bytes);
+    }
+    if (p->events_blocked) {
+        loop_change_level(&p->loop, &p->launcher, EPOLLIN);
+        p->events_blocked = false;
+    }
+}
+
+/* ---- questions ---- */
+
+static bool same_request(const struct netrequest *a, const struct netrequest *b)
+{
+    return a->port == b->port && a->protocol == b->protocol && a->host.kind == b->host.kind &&
+           a->host.n == b->host.n && memcmp(a->host.name, b->host.name, a->host.n) == 0;
+}
+
+void proxy_judge(struct proxy *p, const struct netrequest *q, struct netanswer *ret,
+                 bool *ret_asked)
+{
+    *ret_asked = false;
+    netpolicy_decide(p->policy, q, ret);
+    if (ret->decision != NET_ASK)
+        return;
+    vec_foreach (a, &p->answers) {
+        if (!same_request(&a->request, q))
+            continue;
+        *ret_asked = true;
+        ret->decision = a->allow ? NET_ALLOW : NET_DENY;
+        ret->reason = a->allow ? NET_ALLOWED : NET_ANSWERED_NO;
+        return;
+    }
+}
+
+static void settle(struct question *q, bool allow)
+{
+    struct proxy *p = q->proxy;
+    struct question **at = &p->questions;
+    while (*at != q)
+        at = &(*at)->next;
+    *at = q->next;
+    p->n_questions--;
+    timer_stop(&q->timer);
+    while (q->waiting) {
+        struct asking *a = q->waiting;
+        q->waiting = a->next;
+        a->question = NULL;
+        a->answered(a, allow);
+    }
+    loop_free(&p->loop, q);
+}
+
+static void question_due(struct timer *t)
+{
+    settle((struct question *)(void *)((char *)t - offsetof(struct question, timer)), false);
+}
+
+static bool put_question(struct proxy *p, struct question *q, const struct netanswer *a)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    struct wire_event e = event_of(&q->request, a, false, "");
+    struct wire_head head = {.kind = WIRE_ASK, .count = 1, .version = WIRE_VERSION, .id = q->id};
+    wire_event_write(&e, &text);
+    return !strbuf_failed(&text) && wire_send(p->launcher.fd, &head, text.p, text.n, NULL, 0) == 0;
+}
+
+bool proxy_ask(struct proxy *p, const struct netrequest *request, const struct netanswer *a,
+               struct asking *asking)
+{
+    struct question *q = p->questions;
+    while (q && !same_request(&q->request, request))
+        q = q->next;
+    if (!q) {
+        if (p->n_questions == LIMIT_ASKS || !(q = mem_zalloc(1, sizeof(*q))))
+            return false;
+        *q = (struct question){.next = p->questions,
+                               .proxy = p,
+                               .id = ++p->last_question,
+                               .request = *request,
+                               .timer = {.fire = question_due}};
+        if (!put_question(p, q, a)) {
+            mem_free(q);
+            return false;
+        }
+        p->questions = q;
+        p->n_questions++;
+        timer_start(&p->loop, &q->timer, TIMER_ASK);
+    }
+    asking->question = q;
+    asking->next = q->waiting;
+    q->waiting = asking;
+    return true;
+}
+
+void proxy_ask_stop(struct asking *asking)
+{
+    struct asking **at = &asking->question->waiting;
+    while (*at != asking)
+        at = &(*at)->next;
+    *at = asking->next;
+    asking->question = NULL;
+}
+
+static void take_answer(struct proxy *p, uint64_t id, struct bytes payload)
+{
+    struct wire_answer answer;
+    struct question *q = p->questions;
+    while (q && q->id != id)
+        q = q->next;
+    if (!q || payload.n != sizeof(answer))
+        return;
+    memcpy(&answer, payload.p, sizeof(answer));
+    if (answer.remember) {
+        struct answered *a = vec_push_max(&p->answers, LIMIT_ANSWERS);
+        if (a)
+            *a = (struct answered){q->request, answer.allow == 1};
+    }
+    settle(q, answer.allow == 1);
+}
+
+/* ---- while it runs ---- */
+
+static void ready(struct watch *w, uint32_t events)
+{
+    struct proxy *p = (struct proxy *)(void *)((char *)w - offsetof(struct proxy, launcher));
+    if (events & EPOLLOUT)
+        launcher_flush(p);
+    for (;;) {
+        struct wire_head head;
+        struct bytes payload;
+        int fds[WIRE_FDS_MAX];
+        size_t n = 0;
+        int r = wire_recv(w->fd, p->scratch, &head, &payload, fds, &n);
+        if (r == -EAGAIN)
+            return;
+        for (size_t i = 0; r == 0 && i < n; i++)
+            fd_close(fds[i]);
+        if (r < 0) {
+            p->loop.stop = true;
+            return;
+        }
+        if (head.kind == WIRE_ANSWER) {
+            take_answer(p, head.id, payload);
+        } else if (head.kind == WIRE_FINISH) {
+            p->finishing = true;
+            p->loop.stop = true;
+            return;
+        }
+    }
+}
+
+int launcher_watch(struct proxy *p)
+{
+    p->launcher.ready = ready;
+    return loop_watch_level(&p->loop, &p->launcher, EPOLLIN);
+}
+
+void launcher_finish(struct proxy *p)
+{
+    if (!p->finishing)
+        return;
+    /* The launcher takes these now, and waits no longer than this does. */
+    for (int i = 0; i < 5 && p->n_event_ends; i++) {
+        struct pollfd pfd = {.fd = p->launcher.fd, .events = POLLOUT};
+        (void)poll(&pfd, 1, 100);
+        launcher_flush(p);
+    }
+    launcher_say(p, WIRE_READY, NULL);
+}
