@@ -1,0 +1,201 @@
+#!/usr/bin/python3
+"""What single cases of events.py do inside the sandbox: inside.py WHAT ARGUMENTS…"""
+import asyncio
+import os
+import resource
+import socket
+import struct
+import sys
+import urllib.parse
+
+
+def proxy(which="HTTP_PROXY"):
+    url = urllib.parse.urlsplit(os.environ[which])
+    return url.hostname, url.port
+
+
+def many_files():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+GET = b"GET http://www.example.com/hello HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n"
+CONNECT = b"CONNECT v4.example.com:7007 HTTP/1.1\r\nHost: v4.example.com:7007\r\n\r\n"
+
+
+def talk(data, until=None, which="HTTP_PROXY"):
+    """Everything that comes back."""
+    with socket.create_connection(proxy(which), 60) as s:
+        s.sendall(data)
+        got = b""
+        while until is None or until not in got:
+            part = s.recv(65536)
+            if not part:
+                break
+            got += part
+        return got
+
+
+def storm(n="10000"):
+    """N connections at once; then each asks for something; then an ordinary client."""
+    many_files()
+    host, port = proxy()
+    count = {"answered": 0, "refused": 0}
+
+    async def one(go):
+        try:
+            r, w = await asyncio.open_connection(host, port)
+        except OSError:
+            count["refused"] += 1
+            return
+        try:
+            await go.wait()
+            w.write(GET)
+            data = await r.read(65536)
+            count["answered" if b" 200 " in data else "refused"] += 1
+        except OSError:
+            count["refused"] += 1
+        finally:
+            w.close()
+
+    async def main():
+        go = asyncio.Event()
+        tasks = [asyncio.create_task(one(go)) for _ in range(int(n))]
+        await asyncio.sleep(1)  # how long they may take to arrive; not what is measured
+        go.set()
+        await asyncio.gather(*tasks)
+    asyncio.run(main())
+    print(count["answered"], count["refused"])
+    print("afterwards", b" 200 " in talk(GET))
+
+
+def tunnels(n="1000"):
+    """N tunnels open at one time, each of which carries something at the end."""
+    many_files()
+    host, port = proxy()
+
+    async def main():
+        good, all_open = 0, asyncio.Event()
+        waiting = 0
+
+        async def one():
+            nonlocal good, waiting
+            r, w = await asyncio.open_connection(host, port)
+            w.write(CONNECT)
+            await r.readuntil(b"\r\n\r\n")
+            waiting += 1
+            if waiting == int(n):
+                all_open.set()
+            await all_open.wait()
+            w.write(b"ping")
+            answer = await r.readexactly(4)
+            good += answer == b"ping"
+            w.close()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(one() for _ in range(int(n))))
+        print("carried", good)
+    asyncio.run(main())
+
+
+def vanish():
+    """A client that is gone after every single byte, in every protocol, politely and not."""
+    post = (b"POST http://www.example.com/echo HTTP/1.1\r\nHost: www.example.com\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n0\r\n\r\n")
+    hello = b"\5\1\0\5\1\0\3\x0ev4.example.com" + struct.pack(">H", 7007) + b"ping"
+    for which, text in (("HTTP_PROXY", GET), ("HTTP_PROXY", post), ("HTTP_PROXY", CONNECT + b"ping"), ("ALL_PROXY", hello)):
+        for n in range(len(text) + 1):
+            for rude in (False, True):
+                with socket.create_connection(proxy(which), 60) as s:
+                    if rude:
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    s.sendall(text[:n])
+    print("afterwards", b" 200 " in talk(GET), b"ping" in talk(CONNECT + b"ping", b"ping"))
+
+
+def deaf(n="40"):
+    """Clients that ask for much and take nothing, while another one works."""
+    held = []
+    for i in range(int(n)):
+        s = socket.create_connection(proxy(), 60)
+        s.sendall(GET.replace(b"/hello", b"/big?n=200000000"))
+        held.append(s)
+    for s in held:
+        s.recv(1)
+    print("meanwhile", b" 200 " in talk(GET), flush=True)
+    sys.stdin.readline()
+
+
+def hold(n="1"):
+    """N connections that begin something and wait; what another one gets meanwhile, and afterwards."""
+    many_files()
+    held = []
+    for i in range(int(n)):
+        try:
+            s = socket.create_connection(proxy(), 5)
+            s.sendall(GET[:-4])
+            held.append(s)
+        except OSError as e:
+            print("refused", e)
+            break
+
+    def attempt():
+        try:
+            with socket.create_connection(proxy(), 3) as s:
+                s.sendall(GET)
+                return s.recv(12)
+        except OSError as e:
+            return e
+    print("held", len(held), "during", attempt(), flush=True)
+    alive = 0
+    for s in held:
+        s.close()
+    del held
+    print("after", attempt())
+
+
+def udp():
+    """UDP ASSOCIATE: what is allowed passes, nothing else does, and it ends with its connection."""
+    control = socket.create_connection(proxy("ALL_PROXY"), 60)
+    control.sendall(b"\5\1\0")
+    control.recv(2)
+    control.sendall(b"\5\3\0\1\0\0\0\0\0\0")
+    answer = control.recv(64)
+    print("reply", answer[1])
+    if answer[1]:
+        return
+    where = (socket.inet_ntoa(answer[4:8]) if answer[3] == 1 else socket.inet_ntop(socket.AF_INET6, answer[4:20]),
+             struct.unpack(">H", answer[-2:])[0])
+    s = socket.socket(socket.AF_INET if answer[3] == 1 else socket.AF_INET6, socket.SOCK_DGRAM)
+    s.settimeout(60)
+
+    def name(n, port=7007, frag=0):
+        return b"\0\0" + bytes([frag]) + b"\3" + bytes([len(n)]) + n + struct.pack(">H", port)
+
+    def v4(a, port=7007):
+        return b"\0\0\0\1" + socket.inet_aton(a) + struct.pack(">H", port)
+    # What is refused goes first: had it passed, its answer would come first.
+    for head in (name(b"never.test"), name(b"evil.example.com"), name(b"other.never.test"), v4("93.184.215.15"), v4("10.9.8.7"), v4("127.0.0.1"),
+                 name(b"v4.example.com", frag=1), name(b"v4.example.com", 0), b"\0\0\0\7xx", b"", b"\0\0\0\3\xffabc", name(b"mixed.example.com")):
+        s.sendto(head + b"refused", where)
+    s.sendto(name(b"v4.example.com") + b"one", where)
+    print("came", s.recv(2000)[-8:])
+    s.sendto(name(b"v4.example.com") + b"x" * 1200, where)
+    print("long", len(s.recv(4000)))
+    other = socket.socket(s.family, socket.SOCK_DGRAM)
+    other.sendto(name(b"v4.example.com") + b"of another", where)
+    s.sendto(name(b"v4.example.com") + b"two", where)
+    print("came", s.recv(2000)[-8:])
+
+
+def connect(host, port):
+    """Straight there, proxy or not."""
+    try:
+        with socket.create_connection((host, int(port)), 10) as s:
+            s.sendall(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            print("reached", s.recv(100))
+    except OSError as e:
+        print("not reached", e)
+
+
+if __name__ == "__main__":
+    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, connect)}[sys.argv[1]](*sys.argv[2:])
