@@ -137,6 +137,9 @@ static void look_at_own_mounts(const struct plan *plan, struct answer *a)
     case MOUNT_SELF:
         own(a, ACCESS_READ, "bawn's own program, for ssh to go through the proxy");
         break;
+    case MOUNT_TEXT:
+        own(a, ACCESS_READ, "roots that TLS is verified against, with those of this run");
+        break;
     case MOUNT_SOCKET:
         own(a, ACCESS_READ, "unix_sockets");
         break;

@@ -17,6 +17,7 @@
 #include "cli/net_record.h"
 #include "cli/network_rules.h"
 #include "cli/print.h"
+#include "cli/proxy_opening.h"
 #include "cli/proxy_start.h"
 #include "cli/proxy_upstream.h"
 #include "network/from_config.h"
@@ -25,6 +26,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #define AT_ONCE   32  /* messages of one turn: the terminal and the filter wait meanwhile */
@@ -35,6 +37,8 @@ struct net_front {
     struct netrules rules;
     struct wire_settings wire;
     struct proxy proxy;
+    struct opening opening;
+    int both; /* epoll: both processes are listened to, where there are two */
     struct run_network run;
     struct net_record *record;
     const char *upstream;
@@ -90,10 +94,16 @@ int net_front_prepare(struct setup *s, struct error *err)
     if (!f)
         return error_errno(err, -ENOMEM, "cannot filter the network");
     f->s = s;
-    f->proxy.fd = f->proxy.errors = f->run.fd = -1;
+    f->proxy.fd = f->proxy.errors = f->run.fd = f->both = -1;
+    opening_init(&f->opening);
     int r = read_settings(f, err);
     if (r == 0)
         r = read_policy(f, err);
+    if (r == 0)
+        r = opening_prepare(&f->opening, s, s->purpose == SETUP_RUN, err);
+    f->wire.requests = f->opening.requests;
+    f->wire.opened = f->opening.opened;
+    f->wire.intercepts = f->opening.any;
     if (r < 0) {
         net_front_free(f);
         return r;
@@ -114,9 +124,20 @@ int net_front_start(struct net_front *f, struct error *err)
         return error_set(err, -ENOENT,
                          "the network is to be filtered, and without /proc the "
                          "proxy beside bawn is not found");
-    const char *path = proxy_place(&f->s->arena, s->own[0], PROXY_PROGRAM);
-    return path ? proxy_start(&f->proxy, path, s->profile, &f->wire, err)
-                : error_errno(err, -ENOMEM, "cannot start the proxy");
+    if (f->opening.any && f->opening.process.fd < 0) {
+        int r = opening_start(&f->opening, f->s, err);
+        if (r < 0)
+            return r;
+    }
+    const struct proxy_program program = {proxy_place(&f->s->arena, s->own[0], PROXY_PROGRAM),
+                                          s->profile, f->opening.handover[0]};
+    return program.path ? proxy_start(&f->proxy, &program, &f->wire, err)
+                        : error_errno(err, -ENOMEM, "cannot start the proxy");
+}
+
+const struct plan_opening *net_front_opening(const struct net_front *f)
+{
+    return f->opening.any ? &f->opening.plan : NULL;
 }
 
 /* ---- what it says ---- */
@@ -145,11 +166,12 @@ static void close_network(struct net_front *f, const char *problem)
                                                                             : "it did not say why");
 }
 
-static bool take_events(struct net_front *f, const struct wire_head *head, struct bytes payload)
+static bool take_events(struct net_front *f, const struct wire_head *head, struct bytes payload,
+                        const struct netrule *rules, size_t n_rules)
 {
     for (size_t i = 0; i < head->count; i++) {
         struct wire_event e;
-        if (wire_event_read(&payload, f->wire.rules, f->wire.n_rules, &e) < 0)
+        if (wire_event_read(&payload, rules, n_rules, &e) < 0)
             return false;
         net_record_add(f->record, &e);
     }
@@ -179,7 +201,7 @@ static bool take_message(struct net_front *f, const struct wire_head *head, stru
 {
     switch (head->kind) {
     case WIRE_EVENTS:
-        return take_events(f, head, payload);
+        return take_events(f, head, payload, f->wire.rules, f->wire.n_rules);
     case WIRE_ASK:
         return *ret_done || take_question(f, head, payload);
     case WIRE_NOTE:
@@ -201,9 +223,41 @@ static void flush_record(struct net_front *f)
         warn("%s", problem);
 }
 
+/* What bawn-intercept says. False: it is of no use any more. */
+static bool take_opened(struct net_front *f, bool *ret_done)
+{
+    const struct netrequests *q = &f->opening.requests;
+    for (int i = 0; i < AT_ONCE; i++) {
+        struct wire_head head;
+        struct bytes payload;
+        int r = proxy_recv(&f->opening.process, &head, &payload);
+        if (r == -EAGAIN)
+            return true;
+        if (r == 0 && head.kind == WIRE_READY && ret_done)
+            *ret_done = true;
+        else if (r == 0 && head.kind == WIRE_NOTE)
+            warn("network: %s", show_n(payload.p, payload.n));
+        else if (r < 0 || head.kind != WIRE_EVENTS ||
+                 !take_events(f, &head, payload, q->places, q->n))
+            return false;
+    }
+    return true;
+}
+
+/* What it holds is closed with it, and what would go to it is refused. */
+static void end_opened(struct net_front *f)
+{
+    _cleanup_strbuf_ struct strbuf why = {0};
+    proxy_end(&f->opening.process, &why);
+    warn("no TLS connection is opened from here on: %s ended%s%s", INTERCEPT_PROGRAM,
+         why.n ? ": " : "", strbuf_text(&why));
+}
+
 static void readable(void *data)
 {
     struct net_front *f = data;
+    if (f->opening.process.fd >= 0 && !take_opened(f, NULL))
+        end_opened(f);
     bool done = false;
     for (int i = 0; i < AT_ONCE && f->run.fd >= 0; i++) {
         struct wire_head head;
@@ -221,6 +275,18 @@ static void readable(void *data)
 
 /* ---- the run ---- */
 
+static int listen_to_both(struct net_front *f, struct error *err)
+{
+    struct epoll_event in = {.events = EPOLLIN};
+    fd_close(f->both);
+    f->both = epoll_create1(EPOLL_CLOEXEC);
+    if (f->both < 0 || epoll_ctl(f->both, EPOLL_CTL_ADD, f->proxy.fd, &in) < 0 ||
+        epoll_ctl(f->both, EPOLL_CTL_ADD, f->opening.process.fd, &in) < 0)
+        return error_errno(err, -errno, "cannot listen to the proxy");
+    f->run.fd = f->both;
+    return 0;
+}
+
 static int listening(void *data, const struct net_listener *listeners, size_t n, struct error *err)
 {
     struct net_front *f = data;
@@ -235,7 +301,7 @@ static int listening(void *data, const struct net_listener *listeners, size_t n,
     for (size_t i = 0; i < n; i++)
         fd_close(listeners[i].fd);
     f->run.fd = f->proxy.fd;
-    return r;
+    return r == 0 && f->opening.any ? listen_to_both(f, err) : r;
 }
 
 static int64_t now_ms(void)
@@ -267,6 +333,19 @@ static void drain(struct net_front *f)
     }
 }
 
+/* The same of the other one, which has less to say. */
+static void drain_opened(struct net_front *f)
+{
+    struct proxy *p = &f->opening.process;
+    int64_t until = now_ms() + FINISH_MS;
+    bool done = p->fd < 0 || proxy_say(p, WIRE_FINISH, 0, NULL, 0) < 0;
+    while (!done) {
+        int64_t left = until - now_ms();
+        if (left <= 0 || !proxy_wait(p, (int)left) || !take_opened(f, &done))
+            return;
+    }
+}
+
 static void print_refused(struct net_front *f)
 {
     const struct options *o = f->s->options;
@@ -289,8 +368,10 @@ static struct denials *ended(void *data)
     const char *problem;
     if (f->proxy.fd >= 0)
         drain(f);
+    drain_opened(f);
     f->run.fd = -1;
     proxy_end(&f->proxy, NULL);
+    proxy_end(&f->opening.process, NULL);
     net_record_finish(f->record, &problem);
     if (problem)
         print_warning("%s", problem);
@@ -308,8 +389,13 @@ struct run_network *net_front_run(struct net_front *f, bool summary)
     if (!f->record)
         f->record = net_record_new(&setup);
     f->summary = summary;
-    f->run = (struct run_network){
-        .listening = listening, .fd = -1, .readable = readable, .ended = ended, .data = f};
+    f->run = (struct run_network){.files = f->opening.files,
+                                  .n_files = f->opening.any ? ARRAY_LEN(f->opening.files) : 0,
+                                  .listening = listening,
+                                  .fd = -1,
+                                  .readable = readable,
+                                  .ended = ended,
+                                  .data = f};
     return f->record ? &f->run : NULL;
 }
 
@@ -329,6 +415,8 @@ void net_front_free(struct net_front *f)
     if (!f)
         return;
     proxy_end(&f->proxy, NULL);
+    opening_release(&f->opening);
+    fd_close(f->both);
     net_record_free(f->record);
     vec_release(&f->rules.v);
     mem_free(f);

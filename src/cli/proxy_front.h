@@ -26,6 +26,8 @@ struct net_front;
 int net_front_prepare(struct setup *s, struct error *err);
 /* The way out through other proxies in words, for --explain; NULL: straight. */
 const char *net_front_upstream(const struct net_front *f);
+/* What the plan needs where TLS connections are opened, or NULL. */
+const struct plan_opening *net_front_opening(const struct net_front *f);
 /* Starts bawn-proxy; the sandbox is set up while it reads its rules. */
 int net_front_start(struct net_front *f, struct error *err);
 /* For sandbox_run(). SUMMARY: it prints the refusals itself. */

@@ -98,25 +98,10 @@ static int open_program(const char *path, const struct profile *profile, struct 
 
 /* ---- the start ---- */
 
-/* S in a file of memory that nobody can change any more. */
-static int settings_file(const struct wire_settings *s, struct error *err)
-{
-    _cleanup_strbuf_ struct strbuf text = {0};
-    int r = wire_settings_write(s, &text);
-    if (r < 0)
-        return error_errno(err, r, "cannot tell the proxy its rules");
-    _cleanup_fd_ int fd = memfd_create("bawn-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return error_errno(err, -errno, "cannot tell the proxy its rules");
-    r = fd_write_all(fd, text.p, text.n);
-    if (r == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-        r = -errno;
-    return r < 0 ? error_errno(err, r, "cannot tell the proxy its rules") : steal_fd(&fd);
-}
-
 struct start {
-    int program, socket, errors, null; /* all above 3 */
+    int program, socket, errors, null; /* all above 4 */
+    int fourth;                        /* what becomes descriptor 4, or -1 */
+    char *name;
     pid_t parent;
 };
 
@@ -133,17 +118,15 @@ static void reset_signals(void)
 /* The child, until it is another program. */
 _noreturn_ static void become(const struct start *s)
 {
-    static char name[] = PROXY_PROGRAM;
-    char *argv[] = {name, NULL}, *envp[] = {NULL};
+    char *argv[] = {s->name, NULL}, *envp[] = {NULL};
     reset_signals();
     (void)setsid();
     if (chdir("/") < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != s->parent ||
         dup2(s->null, 0) < 0 || dup2(s->null, 1) < 0 || dup2(s->errors, 2) < 0 ||
-        dup2(s->socket, 3) < 0)
+        dup2(s->socket, 3) < 0 || (s->fourth >= 0 && dup2(s->fourth, 4) < 0))
         _exit(127);
     /* The program's own descriptor goes with the exec. */
-    if (s->program > 4)
-        (void)sys_close_range(4, (unsigned)s->program - 1);
+    (void)sys_close_range(s->fourth >= 0 ? 5 : 4, (unsigned)s->program - 1);
     (void)sys_close_range((unsigned)s->program + 1, ~0u);
     (void)syscall(SYS_execveat, s->program, "", argv, envp, AT_EMPTY_PATH);
     static const char message[] = "cannot be executed: ";
@@ -182,6 +165,10 @@ static int spawn(struct proxy *p, struct start *s, struct error *err)
         r = high(&s->socket);
     if (r == 0)
         r = high(&s->program);
+    _cleanup_fd_ int fourth = r == 0 && s->fourth >= 0 ? fcntl(s->fourth, F_DUPFD_CLOEXEC, 10) : -1;
+    if (r == 0 && s->fourth >= 0 && fourth < 0)
+        r = -errno;
+    s->fourth = fourth;
     s->parent = getpid();
     if (r == 0) {
         p->pid = fork();
@@ -197,27 +184,48 @@ static int spawn(struct proxy *p, struct start *s, struct error *err)
     return r < 0 ? error_errno(err, r, "cannot start the proxy") : 0;
 }
 
-int proxy_start(struct proxy *p, const char *path, const struct profile *profile,
-                const struct wire_settings *settings, struct error *err)
+int proxy_start_with(struct proxy *p, const struct proxy_program *program, const int *fds,
+                     size_t n_fds, struct error *err)
 {
-    struct start s = {-1, -1, -1, -1, 0};
+    char name[32];
+    struct start s = {-1, -1, -1, -1, program->fourth, name, 0};
     struct wire_head head = {.kind = WIRE_START, .version = WIRE_VERSION};
     *p = (struct proxy){.fd = -1, .errors = -1};
-    s.program = open_program(path, profile, err);
+    (void)snprintf(name, sizeof(name), "%s", path_base(program->path));
+    s.program = open_program(program->path, program->profile, err);
     if (s.program < 0)
         return s.program;
     int r = spawn(p, &s, err);
     fd_close(s.program);
-    _cleanup_fd_ int text = r < 0 ? -1 : settings_file(settings, err);
-    if (r == 0 && text < 0)
-        r = text;
-    if (r == 0 && (r = wire_send(p->fd, &head, NULL, 0, &text, 1)) < 0 && r != -EPIPE)
+    if (r == 0 && (r = wire_send(p->fd, &head, NULL, 0, fds, n_fds)) < 0 && r != -EPIPE)
         (void)error_errno(err, r, "cannot tell the proxy its rules");
     if (r < 0 && r != -EPIPE) {
         proxy_end(p, NULL);
         return r;
     }
-    return 0; /* if it is gone already, proxy_listen() says why */
+    return 0; /* if it is gone already, proxy_await() says why */
+}
+
+int proxy_settings_file(const struct strbuf *text, struct error *err)
+{
+    if (strbuf_failed(text))
+        return error_errno(err, -ENOMEM, "cannot tell the proxy its rules");
+    _cleanup_fd_ int fd = memfd_create("bawn-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int r = fd < 0 ? -errno : fd_write_all(fd, text->p, text->n);
+    if (r == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        r = -errno;
+    return r < 0 ? error_errno(err, r, "cannot tell the proxy its rules") : steal_fd(&fd);
+}
+
+int proxy_start(struct proxy *p, const struct proxy_program *program,
+                const struct wire_settings *settings, struct error *err)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    *p = (struct proxy){.fd = -1, .errors = -1};
+    (void)wire_settings_write(settings, &text);
+    _cleanup_fd_ int fd = proxy_settings_file(&text, err);
+    return fd < 0 ? fd : proxy_start_with(p, program, &fd, 1, err);
 }
 
 /* ---- messages ---- */
@@ -263,10 +271,33 @@ static int is_gone(struct proxy *p, int r, struct error *err)
                                        : strerror(-r));
 }
 
+int proxy_await(struct proxy *p, struct bytes *ret_text, struct error *err)
+{
+    int64_t until = now_ms() + LISTEN_MS;
+    int r = p->fd < 0 ? -EPIPE : 0;
+    while (r == 0) {
+        struct wire_head head;
+        int64_t left = until - now_ms();
+        if (left <= 0 || !proxy_wait(p, (int)left))
+            return is_gone(p, -ETIMEDOUT, err);
+        r = proxy_recv(p, &head, ret_text);
+        if (r == 0 && head.kind == WIRE_READY)
+            return 0;
+        if (r == 0 && head.kind == WIRE_FAILED) {
+            (void)error_set(err, -EIO, "the proxy did not start: %s",
+                            show_n(ret_text->p, ret_text->n));
+            proxy_end(p, NULL);
+            return -EIO;
+        }
+        if (r == -EAGAIN)
+            r = 0;
+    }
+    return is_gone(p, r, err);
+}
+
 int proxy_listen(struct proxy *p, const struct net_listener *listeners, size_t n, struct error *err)
 {
     struct wire_head head = {.kind = WIRE_LISTEN, .count = (uint16_t)n, .version = WIRE_VERSION};
-    int64_t until = now_ms() + LISTEN_MS;
     char kinds[WIRE_FDS_MAX];
     int fds[WIRE_FDS_MAX];
     if (n > WIRE_FDS_MAX)
@@ -276,25 +307,12 @@ int proxy_listen(struct proxy *p, const struct net_listener *listeners, size_t n
         fds[i] = listeners[i].fd;
     }
     int r = p->fd < 0 ? -EPIPE : wire_send(p->fd, &head, kinds, n, fds, n);
-    while (r == 0) {
-        struct bytes text;
-        int64_t left = until - now_ms();
-        if (left <= 0 || !proxy_wait(p, (int)left))
-            return is_gone(p, -ETIMEDOUT, err);
-        r = proxy_recv(p, &head, &text);
-        if (r == 0 && head.kind == WIRE_READY) {
-            p->listening = true;
-            return 0;
-        }
-        if (r == 0 && head.kind == WIRE_FAILED) {
-            (void)error_set(err, -EIO, "the proxy did not start: %s", show_n(text.p, text.n));
-            proxy_end(p, NULL);
-            return -EIO;
-        }
-        if (r == -EAGAIN)
-            r = 0;
-    }
-    return is_gone(p, r, err);
+    if (r < 0)
+        return is_gone(p, r, err);
+    struct bytes text;
+    r = proxy_await(p, &text, err);
+    p->listening = r == 0;
+    return r;
 }
 
 /* ---- the end ---- */

@@ -30,11 +30,24 @@ struct proxy {
  * PREFIX/libexec/bawn/, a build tree in src/proxy/ or src/intercept/. In A; NULL: no memory. */
 const char *proxy_place(struct arena *a, const char *own, const char *program);
 
-/* A zeroed struct proxy is one that does not run. The program is PATH, which must be ours,
- * root's or of whom bawn itself is, and nothing that others, or a command in PROFILE, can write. 0
- * when it was started and told S. */
-int proxy_start(struct proxy *p, const char *path, const struct profile *profile,
-                const struct wire_settings *s, struct error *err);
+/* A program to be started: PATH must be ours, root's or of whom bawn itself is, and nothing that
+ * others, or a command in PROFILE, can write. */
+struct proxy_program {
+    const char *path;
+    const struct profile *profile;
+    int fourth; /* becomes its descriptor 4; -1: none. It stays the caller's */
+};
+
+/* A zeroed struct proxy is one that does not run. 0 when the program was started and told S. */
+int proxy_start(struct proxy *p, const struct proxy_program *program, const struct wire_settings *s,
+                struct error *err);
+/* The same with descriptors for WIRE_START, which stay the caller's. */
+int proxy_start_with(struct proxy *p, const struct proxy_program *program, const int *fds,
+                     size_t n_fds, struct error *err);
+/* TEXT in a file of memory that nobody can change any more. */
+int proxy_settings_file(const struct strbuf *text, struct error *err);
+/* Waits until it is ready; what it says with that is in p->buf. */
+int proxy_await(struct proxy *p, struct bytes *ret_text, struct error *err);
 /* Hands the sockets over and waits until it listens. They stay the caller's. */
 int proxy_listen(struct proxy *p, const struct net_listener *listeners, size_t n,
                  struct error *err);

@@ -5,6 +5,7 @@
  * the workspace is under version control, for one, is only looked at when no flag has settled the
  * mode.
  */
+#include "cli/proxy_front.h"
 #include "cli/setup.h"
 
 #include "base/fd.h"
@@ -499,6 +500,7 @@ int setup_plan(struct setup *s, struct error *err)
         .config = s->config,
         .profile = s->profile,
         .network = &s->network,
+        .opening = s->net_front ? net_front_opening(s->net_front) : NULL,
         .survey = &s->survey,
         .workspace = s->cwd,
         .cwd = s->cwd,

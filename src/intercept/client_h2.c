@@ -33,8 +33,11 @@ static bool put(struct strbuf *to, struct bytes text)
 static bool take_pseudo(struct exchange *x, struct bytes name, struct bytes value)
 {
     if (bytes_is(name, ":method")) {
-        if (value.n > MAX_METHOD_BYTES)
+        if (value.n == 0 || value.n > MAX_METHOD_BYTES)
             return false;
+        for (size_t i = 0; i < value.n; i++)
+            if (value.p[i] <= ' ' || value.p[i] >= 0x7f)
+                return false;
         memcpy(x->method, value.p, value.n);
         return true;
     }

@@ -7,11 +7,16 @@
  * that for an answer. Sockets are TCP over IPv4 and IPv6 only. Memory can be made executable by
  * nobody.
  */
-#include "intercept/intercept.h"
+#include "intercept/confine.h"
 
+#include "base/fd.h"
 #include "base/sys.h"
+#include "proxy/limits.h"
+
+#include <fcntl.h>
 
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -152,9 +157,14 @@ static struct sock_filter calls[] = {
     REFUSE,
 };
 
+struct sock_fprog confine_program(void)
+{
+    return (struct sock_fprog){.len = (unsigned short)ARRAY_LEN(calls), .filter = calls};
+}
+
 static int drop_calls(void)
 {
-    struct sock_fprog program = {.len = (unsigned short)ARRAY_LEN(calls), .filter = calls};
+    struct sock_fprog program = confine_program();
     return sys_ret(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
 }
 
@@ -168,13 +178,38 @@ int confine_memory(struct error *err)
                                              : 0;
 }
 
+/* Whatever clients do, the machine's memory is not theirs: what is beyond fails, one session at a
+ * time. */
+static int limit_memory(void)
+{
+    _cleanup_strbuf_ struct strbuf text = {.max = 4096};
+    _cleanup_fd_ int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fd_read_all(fd, 4096, &text) < 0)
+        return 0; /* without /proc */
+    rlim_t most = strtoul(strbuf_text(&text), NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
+    struct rlimit l = {most + LIMIT_MEMORY, most + LIMIT_MEMORY};
+    return setrlimit(RLIMIT_AS, &l) < 0 ? -errno : 0;
+}
+
+/* Root, when root runs bawn: without what makes it root. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    return sys_ret(syscall(SYS_capset, &head, none));
+}
+
 int confine(struct error *err)
 {
     if (SANITIZED)
         return 0;
     int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
     if (r == 0)
+        r = limit_memory();
+    if (r == 0)
         r = drop_files();
+    if (r == 0)
+        r = drop_capabilities();
     if (r == 0)
         r = drop_calls();
     return r < 0 ? error_errno(err, r, "cannot confine the process") : 0;

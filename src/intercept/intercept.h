@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "intercept/confine.h"
 #include "intercept/handover.h"
 #include "intercept/secrets.h"
 #include "intercept/settings.h"
@@ -52,10 +53,11 @@ struct server;
 
 /* ---- bytes that wait ---- */
 
-/* Empty, it holds no memory. What it held is wiped: there may be secrets in it. */
+/* Memory that is given back is wiped: there may be secrets in it. */
 struct queue {
     char *p;
     size_t start, end, cap;
+    bool failed; /* out of memory, once: what follows would not fit what is missing */
 };
 static inline size_t queue_n(const struct queue *q)
 {
@@ -70,6 +72,7 @@ char *queue_room(struct queue *q, size_t n);
 bool queue_put(struct queue *q, const void *p, size_t n);
 bool queue_puts(struct queue *q, const char *s);
 void queue_take(struct queue *q, size_t n); /* from its beginning */
+void queue_trim(struct queue *q);           /* empty, it holds no memory */
 void queue_release(struct queue *q);
 
 /* ---- header fields ---- */
@@ -119,6 +122,7 @@ bool link_open(struct link *l, struct session *s, int fd, SSL *ssl, bool connect
 /* Reads, writes, goes on with the handshake. True: something moved. */
 bool link_step(struct link *l);
 void link_fail(struct link *l, const char *problem);
+void link_trim(struct link *l); /* nothing moves for now */
 void link_close(struct link *l);
 static inline bool link_is_up(const struct link *l)
 {
@@ -279,6 +283,7 @@ struct session {
     struct exchange *current;
     struct body body;
     bool close_after, lingering;
+    bool over; /* the client was told to go */
 
     struct server *servers;
     size_t n_servers;
@@ -323,10 +328,6 @@ int launcher_watch(struct intercept *ic);
 void launcher_flush(struct intercept *ic);
 void launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
                      enum net_reason reason, const struct netrule *rule, const char *method);
-
-/* At the very start, and when all that is needed of files was read. */
-int confine_memory(struct error *err);
-int confine(struct error *err);
 
 struct intercept {
     struct loop loop;

@@ -118,6 +118,13 @@ void link_close(struct link *l)
     l->state = LINK_CLOSED;
 }
 
+void link_trim(struct link *l)
+{
+    queue_trim(&l->first);
+    queue_trim(&l->in);
+    queue_trim(&l->out);
+}
+
 void link_fail(struct link *l, const char *problem)
 {
     (void)snprintf(l->problem, sizeof(l->problem), "%s", problem);
@@ -216,8 +223,6 @@ static bool step_read(struct link *l)
             l->in_cut = true;
         moved = true;
     }
-    if (queue_n(&l->in) == 0)
-        queue_release(&l->in);
     return moved;
 }
 
@@ -258,6 +263,10 @@ bool link_step(struct link *l)
         moved = step_connect(l);
     if (l->state == LINK_HANDSHAKE)
         moved = step_handshake(l) || moved;
+    if (l->state == LINK_OPEN && (l->in.failed || l->out.failed)) {
+        link_fail(l, "out of memory");
+        return true;
+    }
     if (l->state == LINK_OPEN)
         moved = step_read(l) || moved;
     if (l->state == LINK_OPEN)

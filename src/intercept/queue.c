@@ -11,7 +11,7 @@ void queue_release(struct queue *q)
         explicit_bzero(q->p, q->cap);
         mem_free(q->p);
     }
-    *q = (struct queue){0};
+    *q = (struct queue){.failed = q->failed};
 }
 
 /* Grows by a copy: realloc() would leave the old bytes lying about. */
@@ -20,10 +20,12 @@ static bool queue_grow(struct queue *q, size_t least)
     size_t cap = q->cap ? q->cap : 4096, n = queue_n(q);
     while (cap < least)
         cap *= 2;
-    char *p = mem_alloc(cap);
-    if (!p)
+    char *p = q->failed ? NULL : mem_alloc(cap);
+    if (!p) {
+        q->failed = true;
         return false;
-    if (n)
+    }
+    if (n && q->p)
         memcpy(p, q->p + q->start, n);
     queue_release(q);
     *q = (struct queue){.p = p, .end = n, .cap = cap};
@@ -63,6 +65,12 @@ void queue_take(struct queue *q, size_t n)
 {
     q->start += n;
     if (q->start == q->end)
+        q->start = q->end = 0;
+}
+
+void queue_trim(struct queue *q)
+{
+    if (q->p && queue_n(q) == 0)
         queue_release(q);
 }
 

@@ -177,7 +177,7 @@ int secrets_collect(const struct netcredentials *c, const char *(*get)(const cha
 {
     struct secrets s = {0};
     int r = region_open(&s, c->n, c->n * 2 * (SECRET_MOST + 1), err);
-    for (size_t i = 0; r == 0 && i < c->n; i++)
+    for (size_t i = 0; r == 0 && s.v && i < c->n; i++)
         r = collect_one(&s, &c->v[i], get, err);
     if (r < 0)
         secrets_release(&s);
@@ -221,7 +221,7 @@ static bool take(const char **p, size_t *left, void *ret, size_t n)
 
 static bool unpack(struct secrets *s, const char *p, size_t left, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; s->v && i < count; i++) {
         struct secret *to = &s->v[s->n];
         uint32_t n;
         if (!take(&p, &left, &n, sizeof(n)) || n < SECRET_LEAST || n > SECRET_MOST)

@@ -237,6 +237,10 @@ bool server_h1_step(struct server *v)
         put_request(v, x);
         moved = true;
     }
+    if (x->up.failed) {
+        server_failed(v, "out of memory");
+        return true;
+    }
     moved = put_body(v, x) || moved;
     if (!v->head_came)
         moved = read_head(v, x) || moved;

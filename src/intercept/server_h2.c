@@ -231,8 +231,11 @@ bool server_h2_step(struct server *v)
         server_failed(v, "the server ended the connection without an answer");
         return true;
     }
-    if (!nghttp2_session_want_read(v->h2) && !nghttp2_session_want_write(v->h2))
+    if (!nghttp2_session_want_read(v->h2) && !nghttp2_session_want_write(v->h2)) {
+        if (v->n_streams > 0)
+            server_failed(v, "the server does not keep to HTTP/2");
         v->done = true;
+    }
     return moved;
 }
 

@@ -35,6 +35,15 @@ static void server_timed_out(struct timer *t)
     session_wake(v->session);
 }
 
+/* HTTP/2: is there nothing but heads that have not come whole? */
+static bool is_unjudged(const struct session *s)
+{
+    for (const struct exchange *x = s->exchanges; x; x = x->next)
+        if (x->judged)
+            return false;
+    return true;
+}
+
 /* What the session waits for, and for how long. */
 static void set_timer(struct session *s)
 {
@@ -44,9 +53,9 @@ static void set_timer(struct session *s)
         kind = TIMER_HEAD;
     else if (s->lingering)
         kind = TIMER_LINGER;
-    else if (s->n_exchanges)
+    else if (s->n_exchanges && !(s->h2 && is_unjudged(s)))
         wanted = false;
-    else if (!s->h2 && queue_n(&s->client.in))
+    else if (s->h2 ? s->n_exchanges > 0 : queue_n(&s->client.in) > 0)
         kind = TIMER_HEAD;
     if (!wanted) {
         timer_stop(&s->timer);
@@ -428,6 +437,35 @@ static bool run_servers(struct session *s)
     return moved;
 }
 
+/* The only server has ended the connection, and no other can be made: the client may come anew. */
+static bool is_over(const struct session *s)
+{
+    return link_is_up(&s->client) && !s->lingering && s->n_exchanges == 0 && s->n_servers == 0 &&
+           s->given < 0 && s->n_addresses == 0 && queue_n(&s->client.in) == 0;
+}
+
+static bool finish_client(struct session *s)
+{
+    if (s->over || !is_over(s))
+        return false;
+    s->over = true;
+    if (s->h2) {
+        (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR);
+    } else {
+        s->client.out_end = true;
+        s->lingering = true;
+    }
+    return true;
+}
+
+static void rest(struct session *s)
+{
+    set_timer(s);
+    link_trim(&s->client);
+    for (struct server *v = s->servers; v; v = v->next)
+        link_trim(&v->link);
+}
+
 void session_run(struct session *s)
 {
     for (int i = 0; i < ROUNDS_MOST; i++) {
@@ -435,8 +473,9 @@ void session_run(struct session *s)
         if (s->dead)
             return;
         moved = run_servers(s) || moved;
+        moved = finish_client(s) || moved;
         if (!moved) {
-            set_timer(s);
+            rest(s);
             return;
         }
     }

@@ -65,6 +65,8 @@ static bool common(SSL_CTX *c)
                             SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_read_ahead(c, 1);
+    SSL_CTX_set_default_read_buffer_len(c, 32768);
     return SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1;
 }
 

@@ -201,6 +201,7 @@ int wire_settings_write(const struct wire_settings *s, struct strbuf *out)
     put_u8(out, s->limited);
     put_u8(out, s->socks_udp);
     put_u8(out, s->all_unix_sockets);
+    put_u8(out, s->intercepts);
     put_text(out, s->profile);
     put_text(out, s->block_message);
     put_text(out, s->upstream_http);
@@ -216,6 +217,8 @@ int wire_settings_write(const struct wire_settings *s, struct strbuf *out)
     put_u32(out, (uint32_t)s->n_own);
     for (size_t i = 0; i < s->n_own; i++)
         put_address(out, &s->own[i]);
+    opened_write(&s->opened, out);
+    requests_write(&s->requests, out);
     return strbuf_failed(out) ? -ENOMEM : 0;
 }
 
@@ -275,6 +278,7 @@ int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings 
     s.limited = take_bool(&t);
     s.socks_udp = take_bool(&t);
     s.all_unix_sockets = take_bool(&t);
+    s.intercepts = take_bool(&t);
     s.profile = take_text(&t);
     s.block_message = take_text(&t);
     s.upstream_http = take_text(&t);
@@ -288,6 +292,9 @@ int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings 
         r = take_own(&t, a, &s);
     if (r < 0)
         return error_errno(err, r, "cannot read the proxy's settings");
+    if (!t.bad && ((r = opened_read(a, &t.left, &s.opened, err)) < 0 ||
+                   (r = requests_read(a, &t.left, &s.requests, err)) < 0))
+        return r;
     if (t.bad || t.left.n)
         return error_set(err, -EINVAL, "the proxy's settings are damaged");
     *ret = s;

@@ -19,6 +19,7 @@
 #define BAWN_NETWORK_WIRE_H
 
 #include "base/mem.h"
+#include "network/opened.h"
 #include "network/policy.h"
 
 #define WIRE_VERSION     1u
@@ -66,8 +67,11 @@ struct wire_settings {
     bool limited;   /* plain HTTP: only GET, HEAD and OPTIONS */
     bool socks_udp; /* UDP ASSOCIATE */
     bool all_unix_sockets;
-    const char *profile;       /* for hints, or NULL */
-    const char *block_message; /* or NULL */
+    bool intercepts; /* bawn-intercept takes what `opened` names, over descriptor 4 */
+    struct netopened opened;
+    struct netrequests requests; /* for plain HTTP */
+    const char *profile;         /* for hints, or NULL */
+    const char *block_message;   /* or NULL */
     /* The way out, as URLs (http, https, socks5, socks5h), or NULL; and NO_PROXY's text. */
     const char *upstream_http, *upstream_https, *upstream_all, *no_upstream;
     const char *const *unix_sockets; /* absolute paths that x-unix-socket may name */

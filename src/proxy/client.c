@@ -5,6 +5,9 @@
  */
 #include "proxy/proxy.h"
 
+#include "intercept/handover.h"
+
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,6 +97,8 @@ int client_take_server(struct client *c, int fd)
     if (c->dial) {
         c->down = c->dial->early;
         c->dial->early = (struct buffer){0};
+        c->n_addresses = c->dial->way ? 0 : c->dial->n_addresses;
+        memcpy(c->addresses, c->dial->addresses, sizeof(c->addresses));
     }
     /* A fresh connection can be written to; the kernel says so again in a moment. */
     c->server.writable = true;
@@ -259,6 +264,57 @@ static bool tunnel_step(struct client *c)
     return false;
 }
 
+/* ---- what is opened ---- */
+
+enum net_reason client_opened(const struct client *c)
+{
+    const struct wire_settings *s = &c->proxy->settings;
+    switch (opened_for(&s->opened, &c->request.host, c->request.port)) {
+    case OPENED_EXCLUDED:
+        return NET_ALLOWED;
+    case OPENED_YES:
+        return s->intercepts ? NET_REQUEST : NET_NEEDS_MITM;
+    case OPENED_NO:
+        break;
+    }
+    return s->limited ? NET_NEEDS_MITM : NET_ALLOWED;
+}
+
+void client_hand_over(struct client *c)
+{
+    c->state = CLIENT_GIVEN;
+    timer_start(&c->proxy->loop, &c->timer, TIMER_LINGER);
+}
+
+/* Who takes it dials more connections of the same host by itself, to the addresses that passed. */
+static bool given_step(struct client *c)
+{
+    if (!stream_write(&c->client, &c->out)) {
+        client_end(c);
+        return false;
+    }
+    if (buffer_n(&c->out))
+        return false;
+    struct bytes in = buffer_bytes(&c->in);
+    struct handover h = {.host = c->request.host,
+                         .port = c->request.port,
+                         .n_addresses = c->n_addresses,
+                         .first = in};
+    memcpy(h.addresses, c->addresses, sizeof(h.addresses));
+    int r = in.n > HANDOVER_FIRST_MAX
+                ? -E2BIG
+                : handover_send(HANDOVER_FD, &h, c->client.watch.fd, c->server.watch.fd);
+    if (r == -EAGAIN) { /* it is busy: its socket is looked at again in the next round */
+        loop_again(&c->proxy->loop, &c->task);
+        return false;
+    }
+    /* They live on in another process: closing ours would not end the watch. */
+    fd_close(loop_take(&c->proxy->loop, &c->client.watch));
+    fd_close(loop_take(&c->proxy->loop, &c->server.watch));
+    client_end(c);
+    return false;
+}
+
 /* ---- steps ---- */
 
 static bool first_step(struct client *c)
@@ -317,6 +373,8 @@ static bool step(struct client *c)
         return http_exchange_step(c);
     case CLIENT_TUNNEL:
         return tunnel_step(c);
+    case CLIENT_GIVEN:
+        return given_step(c);
     case CLIENT_ASSOCIATE:
         return associate_step(c);
     case CLIENT_LAST:

@@ -37,7 +37,10 @@ void socks_dialled(struct client *c, enum dial_result result, int fd)
             return;
         }
         reply(c, SOCKS_OK);
-        client_tunnel(c);
+        if (client_opened(c) == NET_ALLOWED)
+            client_tunnel(c);
+        else
+            client_hand_over(c);
         break;
     case DIAL_REFUSED_BY_POLICY:
         refuse_policy(c, &c->dial->answer);
@@ -83,7 +86,7 @@ static void take_request(struct client *c, const struct socks_request *q)
         /* Written down without its name: it is none. */
         c->request.host = (struct host){0};
         refuse_reason(c, NET_BAD_HOST);
-    } else if (c->proxy->settings.limited) {
+    } else if (client_opened(c) == NET_NEEDS_MITM) {
         refuse_reason(c, NET_NEEDS_MITM);
     } else {
         client_dial(c, "", NULL, false);

@@ -267,12 +267,25 @@ static void take_connect(struct client *c, const struct http_head *h)
         return;
     }
     buffer_take(&c->in, h->n);
-    if (c->proxy->settings.limited) {
+    if (client_opened(c) == NET_NEEDS_MITM) {
         refuse_reason(c, NET_NEEDS_MITM, "CONNECT", true, false);
         return;
     }
     client_leave_server(c);
     client_dial(c, "CONNECT", NULL, false);
+}
+
+/* A rule about requests refuses this one. Its id is not one of the policy's: the record does
+ * without. */
+static void refuse_by_rule(struct client *c, const struct http_head *h,
+                           const struct requests_answer *by_rule)
+{
+    struct netanswer a = {.decision = NET_DENY, .reason = NET_REQUEST};
+    bool keep = h->framing == FRAME_NONE && h->keep_alive;
+    buffer_take(&c->in, h->n);
+    proxy_record(c->proxy, &c->request, &a, false, c->x->method);
+    a.rule = by_rule->rule;
+    refuse_answer(c, &a, false, keep);
 }
 
 static void take_request(struct client *c, const struct http_head *h)
@@ -304,6 +317,14 @@ static void take_request(struct client *c, const struct http_head *h)
         (void)printable(method, sizeof(method), h->method.p, h->method.n);
         buffer_take(&c->in, h->n);
         refuse_reason(c, NET_METHOD, method, false, h->framing == FRAME_NONE && h->keep_alive);
+        return;
+    }
+    struct requests_answer by_rule = {.decision = NET_ALLOW};
+    if (!to_socket)
+        requests_decide(&c->proxy->settings.requests, &c->request.host, c->request.port, h->method,
+                        h->form == TARGET_ABSOLUTE ? h->path : h->target, &by_rule);
+    if (by_rule.decision != NET_ALLOW) {
+        refuse_by_rule(c, h, &by_rule);
         return;
     }
     const struct way_out *way = to_socket ? NULL : way_for(c->proxy, &c->request);
@@ -388,7 +409,10 @@ static void connect_done(struct client *c)
 {
     put(&c->out, "HTTP/1.1 200 Connection established\r\n\r\n");
     http_reset(c);
-    client_tunnel(c);
+    if (client_opened(c) == NET_ALLOWED)
+        client_tunnel(c);
+    else
+        client_hand_over(c);
 }
 
 void http_dialled(struct client *c, enum dial_result result, int fd)

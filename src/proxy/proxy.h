@@ -213,6 +213,7 @@ enum client_state {
     CLIENT_DIAL,
     CLIENT_EXCHANGE, /* HTTP: request goes, response comes */
     CLIENT_TUNNEL,
+    CLIENT_GIVEN,     /* to bawn-intercept, as soon as `out` is empty */
     CLIENT_ASSOCIATE, /* SOCKS: datagrams, as long as this connection lives */
     CLIENT_LAST,      /* what is in `out` goes, then the end */
     CLIENT_DEAD,
@@ -248,6 +249,8 @@ struct client {
     bool server_unix;
     size_t looked_at; /* bytes of `in` without the end of a head */
     struct dial *dial;
+    struct address addresses[LIMIT_ADDRESSES]; /* of the server, judged */
+    size_t n_addresses;
     struct exchange *x;
     struct tunnel tunnel;
     struct association *association;
@@ -272,6 +275,11 @@ int client_take_server(struct client *c, int fd);
 void client_dial(struct client *c, const char *method, const struct netanswer *judged, bool asked);
 void client_tunnel(struct client *c);
 
+/* May the client's connection to c->request be opened (spec 5.6)? NET_ALLOWED: it passes unopened.
+ * NET_REQUEST: bawn-intercept is to have it. NET_NEEDS_MITM: it should, and there is none. */
+enum net_reason client_opened(const struct client *c);
+/* Gives client and server away, once what is in `out` is written; ends this. */
+void client_hand_over(struct client *c);
 /* What a state does. True: something moved, and the state may be another. */
 bool http_head_step(struct client *c);
 bool http_exchange_step(struct client *c);

@@ -87,8 +87,10 @@ void transparent_dialled(struct client *c, enum dial_result result, int fd)
         client_reset(c);
     } else if (client_take_server(c, fd) < 0) {
         client_end(c);
-    } else {
+    } else if (client_opened(c) == NET_ALLOWED) {
         client_tunnel(c);
+    } else {
+        client_hand_over(c);
     }
 }
 
@@ -105,7 +107,7 @@ static void take_hello(struct client *c, enum tls_hello hello, const struct host
     const struct host *target = &c->target.host;
     bool fine = (hello == HELLO_NAME && same_name(name, target)) ||
                 (hello == HELLO_NO_NAME && target->kind == HOST_ADDRESS);
-    if (c->proxy->settings.limited)
+    if (client_opened(c) == NET_NEEDS_MITM)
         refuse_reason(c, NET_NEEDS_MITM);
     else if (!fine)
         refuse_reason(c, NET_OTHER_HOST);
@@ -117,7 +119,8 @@ bool transparent_step(struct client *c)
 {
     struct proxy *p = c->proxy;
     if (c->target.protocol == NET_TCP) {
-        if (p->settings.limited)
+        /* On other ports nobody knows what is spoken: nothing there can be opened. */
+        if (client_opened(c) != NET_ALLOWED)
             refuse_reason(c, NET_NEEDS_MITM);
         else
             client_dial(c, "", NULL, false);

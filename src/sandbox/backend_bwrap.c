@@ -127,6 +127,12 @@ static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, in
         words(b, "--ro-bind-try", m->path);
         word(b, m->path);
         return 0;
+    case MOUNT_TEXT:
+        (void)snprintf(number, sizeof(number), "%d", empty);
+        words(b, "--perms", "0444");
+        words(b, "--ro-bind-data", number);
+        word(b, m->path);
+        return 0;
     case MOUNT_SELF:
         (void)snprintf(number, sizeof(number), "/proc/self/fd/%d", self);
         words(b, "--ro-bind-try", number);
@@ -140,6 +146,19 @@ static bool is_symlink(const char *path)
 {
     struct stat st;
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static int copy_of(const struct launch *l, const char *path, struct error *err)
+{
+    const struct run_network *net = l->options->network;
+    for (size_t i = 0; net && i < net->n_files; i++)
+        if (strcmp(net->files[i].path, path) == 0) {
+            char link[32];
+            (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", net->files[i].fd);
+            int fd = open(link, O_RDONLY); /* from its beginning, and not close-on-exec */
+            return fd < 0 ? error_errno(err, -errno, "cannot open the file for %s", path) : fd;
+        }
+    return error_set(err, -ENOENT, "nothing is there for %s", path);
 }
 
 /* The files that masks of regular files are made of: bwrap reads each to its end, one a mask. */
@@ -194,6 +213,11 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int self, in
             empty = empty_file(err);
             if (empty < 0)
                 return empty;
+            fds[(*n_fds)++] = empty;
+        }
+        if (m->op == MOUNT_TEXT) {
+            if (*n_fds == cap || (empty = copy_of(l, m->path, err)) < 0)
+                return *n_fds == cap ? error_set(err, -E2BIG, "too many files for bwrap") : empty;
             fds[(*n_fds)++] = empty;
         }
         put_way(b, p, i);

@@ -403,7 +403,8 @@ static void put_proc(struct set_up *s)
 
 static void put_dev(struct set_up *s)
 {
-    static const char *const options[][2] = {{"mode", "0755"}, {"size", "64k"}, {NULL, NULL}};
+    /* Sealed before the command starts: the size is for files with roots (MOUNT_TEXT). */
+    static const char *const options[][2] = {{"mode", "0755"}, {"size", "40m"}, {NULL, NULL}};
     static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
     static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                            {"/proc/self/fd/0", "stdin"},
@@ -466,6 +467,30 @@ static void seal_dev(struct set_up *s)
         init_fail(s->l, dev < 0 ? dev : -errno, "cannot seal /dev");
 }
 
+/* The place was just made, in our own /dev. */
+static void put_text(struct set_up *s, const struct plan_mount *m)
+{
+    const struct run_network *net = s->l->options->network;
+    char buf[16384];
+    _cleanup_fd_ int to = path_openat2(s->new_root, m->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0,
+                                       UAPI_RESOLVE_IN_ROOT | UAPI_RESOLVE_NO_SYMLINKS);
+    for (size_t i = 0; net && i < net->n_files; i++) {
+        if (strcmp(net->files[i].path, m->path) != 0)
+            continue;
+        off_t at = 0;
+        ssize_t n = to < 0 ? -1 : 1;
+        while (n > 0 && (n = pread(net->files[i].fd, buf, sizeof(buf), at)) > 0) {
+            if (fd_write_all(to, buf, (size_t)n) < 0)
+                n = -1;
+            at += n;
+        }
+        if (n == 0 && fchmod(to, 0444) == 0)
+            return;
+        break;
+    }
+    init_fail(s->l, to < 0 ? to : -errno, "cannot write %s", show(m->path));
+}
+
 static void attach_all(struct set_up *s)
 {
     bool own_dev = false, below_mask = false, held = false;
@@ -490,6 +515,9 @@ static void attach_all(struct set_up *s)
         case MOUNT_SELF:
             if (s->trees[i] >= 0)
                 put(s, s->trees[i], m->path);
+            break;
+        case MOUNT_TEXT:
+            put_text(s, m);
             break;
         case MOUNT_MASK:
             if (m->reopened) {
@@ -555,7 +583,8 @@ static void verify(struct set_up *s)
 {
     for (size_t i = 0; i < s->plan->n_mounts; i++) {
         const struct plan_mount *m = &s->plan->mounts[i];
-        if (m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS || is_optional(m))
+        if (m->op == MOUNT_TEXT || m->op == MOUNT_PROC || m->op == MOUNT_DEV ||
+            m->op == MOUNT_TMPFS || is_optional(m))
             continue;
         struct stat st;
         _cleanup_fd_ int fd = open_in(s->new_root, m->path, 0);

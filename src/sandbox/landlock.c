@@ -140,6 +140,7 @@ static int add_mount(struct builder *b, const struct plan_mount *m)
     case MOUNT_DEVICE:
         return add_node(b, m->path, DEVICE | (m->is_dir ? LIST : 0), DEVICE | LIST, m);
     case MOUNT_SOCKET:
+    case MOUNT_TEXT:
     case MOUNT_SELF: /* what is not mounted is where it was */
         return 0;
     case MOUNT_TMPFS:

@@ -466,6 +466,8 @@ static void add_own(struct builder *b)
     add_devices(b);
     if (b->plan->network == NETWORK_FILTERED && b->plan->net.socks)
         add_mount(b, MOUNT_SELF, NET_CONNECTOR);
+    for (size_t i = 0; b->in->opening && i < b->in->opening->n_files; i++)
+        add_mount(b, MOUNT_TEXT, b->in->opening->files[i]);
     if (b->in->config->private_tmp) {
         struct plan_mount *m = add_mount(b, MOUNT_TMPFS, "/tmp");
         if (m)
@@ -711,20 +713,54 @@ static int own_variables(struct builder *b, const char **added, struct error *er
     return r < 0 ? error_errno(err, r, "cannot put the environment together") : n + r;
 }
 
+static bool is_named(const char *entry, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(entry, names[i], len) == 0 && entry[len] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* bawn's own environment, without what holds secrets of the network's. NULL: no memory. */
+static const char *const *without_secrets(struct builder *b)
+{
+    const struct plan_opening *o = b->in->opening;
+    const char *const *from = b->in->environ;
+    size_t n = 0, kept = 0;
+    if (!o || o->n_unset == 0 || !from)
+        return from;
+    while (from[n])
+        n++;
+    const char **to = arena_alloc(b->a, (n + 1) * sizeof(*to));
+    for (size_t i = 0; to && i < n; i++)
+        if (!is_named(from[i], o->unset, o->n_unset))
+            to[kept++] = from[i];
+    if (to)
+        to[kept] = NULL;
+    return to;
+}
+
 static int build_environment(struct builder *b, struct error *err)
 {
     const char *added[8 + ENVIRONMENT_NET_MAX];
+    const struct plan_opening *o = b->in->opening;
+    const size_t n_set = o ? o->n_set : 0;
     int own = b->plan->profile->full_access ? 0 : own_variables(b, added, err);
     if (own < 0)
         return own;
     size_t n = (size_t)own;
-    const char **kept = arena_alloc(b->a, (n + 1) * sizeof(*kept));
+    const char **kept = arena_alloc(b->a, (n + n_set + 1) * sizeof(*kept));
+    const char *const *from = without_secrets(b);
     struct environment env;
-    if (!kept)
+    if (!kept || (b->in->environ && !from))
         return error_set(err, -ENOMEM, "out of memory");
     if (n)
         memcpy(kept, added, n * sizeof(*kept));
-    int r = environment_build(b->a, b->in->config, b->in->environ, kept, n, &env, err);
+    for (size_t i = 0; i < n_set; i++)
+        kept[n++] = o->set[i];
+    int r = environment_build(b->a, b->in->config, from, kept, n, &env, err);
     if (r < 0)
         return r;
     b->plan->env = env.env;

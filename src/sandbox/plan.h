@@ -73,6 +73,7 @@ enum mount_op {
     MOUNT_DEVICE, /* a device node (or a directory of them) of the host; skipped when missing */
     MOUNT_SOCKET, /* a Unix socket of the host that may be connected to; skipped when missing */
     MOUNT_SELF,   /* bawn's own program, read-only; skipped when its file is gone */
+    MOUNT_TEXT,   /* a file of the sandbox's own /dev; run_network has what is in it */
 };
 
 struct plan_mount {
@@ -156,9 +157,20 @@ struct bwrap_facts {
 /* Past so many mounts bwrap's own cost, which grows with the square of them, is felt. */
 #define PLAN_BWRAP_MOUNTS 64
 
+/* What a command needs whose TLS connections are opened (spec 5.6). The launcher knows it. */
+struct plan_opening {
+    const char *const *set; /* "NAME=VALUE": roots to trust, placeholders of secrets */
+    size_t n_set;
+    const char *const *unset; /* names of variables with secrets: never passed on */
+    size_t n_unset;
+    const char *const *files; /* to be made, in /dev */
+    size_t n_files;
+};
+
 struct plan_input {
     const struct config *config;
     const struct profile *profile;
+    const struct plan_opening *opening; /* or NULL */
     const struct net_settings *network; /* network/settings.h; NULL: what nobody configured */
     const struct survey *survey;
     const char *workspace, *cwd;

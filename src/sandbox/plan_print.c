@@ -30,6 +30,8 @@ static const char *op_word(const struct plan_mount *m)
         return "socket";
     case MOUNT_SELF:
         return "connector";
+    case MOUNT_TEXT:
+        return "roots";
     }
     return "?";
 }

@@ -18,7 +18,15 @@ struct net_listener {
 };
 
 /* What sandbox_run() needs of the one who filters. Which sockets there are is the plan's to say. */
+/* The content of a file that the plan names (MOUNT_TEXT). */
+struct net_file {
+    const char *path;
+    int fd; /* read from its beginning */
+};
+
 struct run_network {
+    const struct net_file *files;
+    size_t n_files;
     /* The sandbox's listening sockets, the callee's to close. Called once, before the command
      * starts; when it returns 0 the filter stands. */
     int (*listening)(void *data, const struct net_listener *listeners, size_t n, struct error *err);

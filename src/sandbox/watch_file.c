@@ -144,7 +144,8 @@ static bool is_own(const struct plan *plan, const char *path)
         if (!path_is_below(path, m->path))
             continue;
         own = m->op == MOUNT_PROC || m->op == MOUNT_DEV || m->op == MOUNT_TMPFS ||
-              m->op == MOUNT_DEVICE || m->op == MOUNT_SOCKET || m->op == MOUNT_SELF;
+              m->op == MOUNT_DEVICE || m->op == MOUNT_SOCKET || m->op == MOUNT_SELF ||
+              m->op == MOUNT_TEXT;
     }
     return own;
 }

@@ -1,0 +1,16 @@
+/* What bawn-intercept gives up. See confine.c. */
+#ifndef BAWN_INTERCEPT_CONFINE_H
+#define BAWN_INTERCEPT_CONFINE_H
+
+#include "base/error.h"
+
+#include <linux/filter.h>
+
+/* At the very start: nobody reads this memory. */
+int confine_memory(struct error *err);
+/* When all that is needed of files was read. */
+int confine(struct error *err);
+/* The filter of system calls. Static storage. */
+struct sock_fprog confine_program(void);
+
+#endif
