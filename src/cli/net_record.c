@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <time.h>
 
-#define MOST_SEEN    2000u /* different decisions of a run that are written down */
+#define MOST_SEEN    3000u /* different decisions of a run that are counted */
+#define MOST_REFUSED 1000u /* of them refusals: a flood of those hides nothing that was allowed */
 #define SLOTS        4096u /* of their hash table: a power of two, and never full */
 #define MOST_WAITING 64u   /* lines of one append */
 #define MOST_SHOWN   5u    /* hosts that the person is told of at the end */
@@ -23,8 +24,10 @@ struct net_record {
     struct arena arena;
     struct denials refused;
     VEC(struct seen *) seen;
-    uint16_t slots[SLOTS]; /* index into `seen` and 1; 0: free */
-    uint64_t more;         /* decisions beyond MOST_SEEN, and lost ones */
+    uint16_t slots[SLOTS];         /* index into `seen` and 1; 0: free */
+    size_t n_refused;              /* of `seen` */
+    VEC(struct wire_event) beyond; /* what was allowed and is not counted: a line each */
+    uint64_t more;                 /* refusals beyond MOST_REFUSED, and lost ones */
     struct audit *audit;
     bool audit_tried, audit_lost;
     size_t flushed; /* of `seen`, that are in the log */
@@ -120,15 +123,33 @@ void net_record_lost(struct net_record *r, uint64_t n)
     r->more += n;
 }
 
+/* NULL: no room for one more. */
+static struct seen *count_new(struct net_record *r, const struct wire_event *e)
+{
+    if (is_refused(e) && r->n_refused == MOST_REFUSED)
+        return NULL;
+    struct seen *s = arena_zalloc(&r->arena, 1, sizeof(*s));
+    struct seen **slot = s ? vec_push_max(&r->seen, MOST_SEEN) : NULL;
+    if (!slot)
+        return NULL;
+    *slot = s;
+    r->n_refused += is_refused(e);
+    return s;
+}
+
 void net_record_add(struct net_record *r, const struct wire_event *e)
 {
     struct seen *s;
     size_t at = find(r, e, &s);
     if (!s) {
-        struct seen **slot = vec_push_max(&r->seen, MOST_SEEN);
-        if (slot && !(*slot = arena_zalloc(&r->arena, 1, sizeof(**slot))))
-            r->seen.n--;
-        s = slot ? *slot : NULL;
+        s = count_new(r, e);
+        if (!s && !is_refused(e)) {
+            struct wire_event *one = vec_push(&r->beyond);
+            if (one) {
+                *one = *e;
+                return;
+            }
+        }
         if (!s) {
             r->more++;
             return;
@@ -149,10 +170,9 @@ void net_record_add(struct net_record *r, const struct wire_event *e)
 /* ---- the audit log ---- */
 
 /* TEXT holds the address as long as the event is used. */
-static struct net_event event_of(const struct net_record *r, const struct seen *s,
+static struct net_event event_of(const struct net_record *r, const struct wire_event *e,
                                  char text[ADDRESS_TEXT_MAX])
 {
-    const struct wire_event *e = &s->event;
     const struct netanswer *a = &e->answer;
     const struct netrule *rule = a->rule;
     const bool refused = is_refused(e), no = a->reason == NET_ANSWERED_NO;
@@ -223,9 +243,18 @@ void net_record_flush(struct net_record *r, const char **ret_problem)
         char addresses[MOST_WAITING][ADDRESS_TEXT_MAX];
         size_t n = 0;
         for (; n < MOST_WAITING && r->flushed < r->seen.n; n++)
-            events[n] = event_of(r, r->seen.v[r->flushed++], addresses[n]);
+            events[n] = event_of(r, &r->seen.v[r->flushed++]->event, addresses[n]);
         append(r, events, n, ret_problem);
     }
+    for (size_t i = 0; i < r->beyond.n && !r->audit_lost;) {
+        struct net_event events[MOST_WAITING];
+        char addresses[MOST_WAITING][ADDRESS_TEXT_MAX];
+        size_t n = 0;
+        for (; n < MOST_WAITING && i < r->beyond.n; n++)
+            events[n] = event_of(r, &r->beyond.v[i++], addresses[n]);
+        append(r, events, n, ret_problem);
+    }
+    r->beyond.n = 0;
 }
 
 static int64_t unix_ms(void)
@@ -245,7 +274,7 @@ void net_record_finish(struct net_record *r, const char **ret_problem)
         const struct seen *s = r->seen.v[i];
         if (s->count < 2)
             continue;
-        events[n] = event_of(r, s, addresses[n]);
+        events[n] = event_of(r, &s->event, addresses[n]);
         events[n].time_ms = unix_ms();
         events[n++].count = s->count;
         if (n == MOST_WAITING) {
@@ -283,8 +312,10 @@ static bool is_first_of_host(const struct net_record *r, size_t at)
 static void put_line(struct strbuf *out, const struct denial *d)
 {
     const struct denial_net *n = d->net;
-    strbuf_puts(out, "bawn: refused to reach ");
-    strbuf_put_printable(out, d->what, strlen(d->what));
+    /* A name that the resolver inside was asked for has no port. */
+    const char *what = n->port ? d->what : n->host;
+    strbuf_puts(out, n->port ? "bawn: refused to reach " : "bawn: refused to look up ");
+    strbuf_put_printable(out, what, strlen(what));
     if (d->count > 1)
         strbuf_printf(out, ", %lu times", d->count);
     strbuf_puts(out, ": ");
@@ -309,8 +340,9 @@ void net_record_summary(struct net_record *r, struct strbuf *out)
             more++;
         }
     }
-    if (more)
-        strbuf_printf(out, "bawn: refused to reach %zu more: `bawn denials`\n", more);
+    if (more || r->more)
+        strbuf_printf(out, "bawn: refused to reach %zu more%s: `bawn denials`\n", more,
+                      r->more ? ", and others that are not counted" : "");
 }
 
 void net_record_free(struct net_record *r)
@@ -320,6 +352,7 @@ void net_record_free(struct net_record *r)
     audit_close(r->audit);
     denials_release(&r->refused);
     vec_release(&r->seen);
+    vec_release(&r->beyond);
     arena_release(&r->arena);
     mem_free(r);
 }

@@ -88,14 +88,41 @@ static int put_system_roots(struct strbuf *out, struct error *err)
     return 0; /* then there are no others to trust */
 }
 
-/* The CA alone, and behind the system's roots. */
+static void put_file(struct strbuf *out, const char *path)
+{
+    _cleanup_fd_ int fd = path[0] == '/' ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (fd >= 0 && fd_read_all(fd, ROOTS_MOST, out) == 0 && out->n && out->p[out->n - 1] != '\n')
+        strbuf_putc(out, '\n');
+}
+
+/* The files that the person's own environment names: they would be covered by ours. ALONE: those
+ * that add to what programs trust by themselves. */
+static void put_own_roots(struct strbuf *out, bool alone)
+{
+    const char *seen[32];
+    size_t n = 0;
+    for (size_t i = 0; i < n_trust_variables && n < ARRAY_LEN(seen); i++) {
+        const char *path = getenv(trust_variables[i].name);
+        bool again = !path || (alone && !trust_variables[i].ca_alone);
+        for (size_t k = 0; !again && k < n; k++)
+            again = str_eq(seen[k], path);
+        if (again)
+            continue;
+        seen[n++] = path;
+        put_file(out, path);
+    }
+}
+
+/* The CA beside what is trusted anyway: by programs that add it to their own, and by those that
+ * take nothing but the file. */
 static int make_files(struct opening *o, struct bytes ca, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(o->files); i++) {
-        _cleanup_strbuf_ struct strbuf text = {.max = ROOTS_MOST + 65536};
+        _cleanup_strbuf_ struct strbuf text = {.max = 2 * ROOTS_MOST};
         int r = i == 1 ? put_system_roots(&text, err) : 0;
         if (r < 0)
             return r;
+        put_own_roots(&text, i == 0);
         strbuf_put(&text, ca.p, ca.n);
         o->files[i].fd = proxy_settings_file(&text, err);
         if (o->files[i].fd < 0)

@@ -8,7 +8,7 @@
  *   client_h1.c   requests as they come, responses as they go      client_h2.c
  *   server_h1.c   the same to and from servers                     server_h2.c
  *   exchange.c    a request and its response, in no protocol's form
- *   judge.c       may the request be made; secrets put in, hidden again
+ *   judge.c       may the request be made; secrets put in (exchange.c hides them again)
  *   confine.c     what the process gives up
  *
  * A session's parts never call each other in circles: session_run() asks each in turn to move what
@@ -203,7 +203,8 @@ static inline size_t exchange_down_n(const struct exchange *x)
  * was replaced by a refusal. */
 bool exchange_head_came(struct exchange *x);
 void exchange_hide(const struct exchange *x, struct fields *f);
-/* An answer of our own in the place of the server's. ANSWER may be NULL. */
+/* An answer of our own in the place of the server's. REASON is NET_ALLOWED where nothing was
+ * decided but something is wrong; WORD may be NULL where there is a reason, RULE always. */
 void exchange_refuse(struct exchange *x, unsigned status, enum net_reason reason, const char *word,
                      const char *text, const struct netrule *rule);
 /* No answer can be had: 502, or, when the head is on its way already, a break. */
@@ -296,7 +297,7 @@ void session_start(struct intercept *ic, const struct handover *h, int client, i
 void session_run(struct session *s);
 void session_wake(struct session *s); /* in the loop's next round */
 void session_end(struct session *s);
-/* An attempt to connect has failed, or a handshake. */
+/* Each: true when something moved. May end the session. */
 bool client_h1_step(struct session *s);
 bool client_h2_step(struct session *s);
 bool client_h2_open(struct session *s);

@@ -2,6 +2,7 @@
 #include "network/policy.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 const char *net_decision_word(enum net_decision d)
 {
@@ -176,9 +177,14 @@ void netpolicy_say(const struct netrequest *q, const struct netanswer *a, struct
 
 /* ---- hints ---- */
 
-/* A line for the table `domains` of PROFILE. */
-static void put_domain(const char *profile, const char *host, struct strbuf *out)
+/* A line for the table `domains` of PROFILE. PORT: of what is not public, or 0. */
+static void put_domain(const char *profile, const char *name, uint16_t port, struct strbuf *out)
 {
+    char host[HOST_NAME_MAX_BYTES + 16];
+    if (port)
+        (void)snprintf(host, sizeof(host), strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
+    else
+        (void)snprintf(host, sizeof(host), "%s", name);
     if (profile && profile[0] && profile[0] != ':')
         strbuf_printf(out, "[permissions.%s.network] domains: \"%s\" = \"allow\"", show(profile),
                       host);
@@ -197,7 +203,8 @@ static void hint_local(const char *profile, const struct netrequest *q, const st
     struct address normal = address_normal(&a->address);
     if (host_is_localhost(&q->host) && a->address.family)
         return; /* a resolver that lies */
-    put_domain(profile, a->address.family ? address_format(&normal, text) : q->host.name, out);
+    put_domain(profile, a->address.family ? address_format(&normal, text) : q->host.name, q->port,
+               out);
     if (a->own || address_class_is_local(a->class))
         strbuf_printf(out, "; or allow_local_binding = true for all that is %s",
                       a->class == ADDRESS_PUBLIC ? "local" : address_class_word(a->class));
@@ -245,7 +252,7 @@ void netpolicy_hint(const char *profile, const struct netrequest *q, const struc
         hint_rule(a, out);
         break;
     case NET_NOT_ALLOWED:
-        put_domain(profile, q->host.name, out);
+        put_domain(profile, q->host.name, 0, out);
         break;
     case NET_NOT_LOCAL:
         hint_local(profile, q, a, out);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define STEPS_AT_ONCE 64
+#define FIRST_READ    2048u /* what a first request has, mostly */
 
 #define CLIENT_OF(member, ptr)                                                                     \
     ((struct client *)(void *)((char *)(ptr)-offsetof(struct client, member)))
@@ -55,6 +56,7 @@ void client_accept(struct proxy *p, int fd, enum wire_listener kind)
 {
     struct client *c = mem_zalloc(1, sizeof(*c));
     if (!c) {
+        proxy_exhausted(p, ENOMEM);
         fd_close(fd);
         return;
     }
@@ -111,6 +113,8 @@ void client_end(struct client *c)
     if (c->state == CLIENT_DEAD)
         return;
     c->state = CLIENT_DEAD;
+    if (c->client.starved || c->server.starved)
+        proxy_exhausted(p, ENOMEM);
     timer_stop(&c->timer);
     loop_cancel(&p->loop, &c->task);
     if (c->dial) {
@@ -199,6 +203,7 @@ void client_dial(struct client *c, const char *method, const struct netanswer *j
 {
     struct dial *d = mem_zalloc(1, sizeof(*d));
     if (!d) {
+        c->client.starved = true;
         client_end(c);
         return;
     }
@@ -213,6 +218,8 @@ void client_dial(struct client *c, const char *method, const struct netanswer *j
     (void)printable(d->method, sizeof(d->method), method, strlen(method));
     c->state = CLIENT_DIAL;
     timer_stop(&c->timer);
+    if (buffer_n(&c->in) == 0)
+        buffer_release(&c->in);
     c->dial = d;
     dial_start(d);
 }
@@ -222,8 +229,8 @@ static bool dial_step(struct client *c)
 {
     /* A client that has closed its own end may still wait for an answer; one that is gone may not.
      */
-    if (buffer_n(&c->in) < LIMIT_HEAD)
-        (void)stream_read(&c->client, &c->in, LIMIT_HEAD);
+    if (buffer_n(&c->in) < FIRST_READ)
+        (void)stream_read(&c->client, &c->in, FIRST_READ);
     if (c->client.broken)
         client_end(c);
     return false;
@@ -321,7 +328,7 @@ static bool first_step(struct client *c)
 {
     if (c->listener == LISTEN_TRANSPARENT)
         return transparent_step(c);
-    if (stream_read(&c->client, &c->in, LIMIT_HEAD) == 0) {
+    if (stream_read(&c->client, &c->in, FIRST_READ) == 0) {
         if (c->client.ended)
             client_end(c);
         return false;

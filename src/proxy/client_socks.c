@@ -62,7 +62,7 @@ void socks_dialled(struct client *c, enum dial_result result, int fd)
 static void refuse_reason(struct client *c, enum net_reason reason)
 {
     const struct netanswer a = {.decision = NET_DENY, .reason = reason};
-    proxy_record(c->proxy, &c->request, &a, false, "");
+    (void)proxy_record(c->proxy, &c->request, &a, false, "");
     refuse_policy(c, &a);
 }
 

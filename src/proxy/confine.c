@@ -237,7 +237,7 @@ static int confine_calls(struct error *err)
 
 /* ---- limits ---- */
 
-static uint64_t address_space(void)
+_unused_ static uint64_t address_space(void)
 {
     char text[256];
     _cleanup_fd_ int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

@@ -7,6 +7,8 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,9 +48,9 @@ void dial_finish(struct dial *d, enum dial_result result, int fd)
     d->done(d, result, fd);
 }
 
-static void record(struct dial *d)
+static bool record(struct dial *d)
 {
-    proxy_record(d->proxy, &d->request, &d->answer, d->asked, d->method);
+    return proxy_record(d->proxy, &d->request, &d->answer, d->asked, d->method);
 }
 
 static void refuse(struct dial *d, enum net_reason reason)
@@ -57,7 +59,7 @@ static void refuse(struct dial *d, enum net_reason reason)
         d->answer.decision = NET_DENY;
         d->answer.reason = reason;
     }
-    record(d);
+    (void)record(d);
     dial_finish(d, DIAL_REFUSED_BY_POLICY, -1);
 }
 
@@ -139,6 +141,7 @@ static void connect_next(struct dial *d)
         int e = errno;
         if (e == EMFILE || e == ENFILE || e == ENOMEM || e == ENOBUFS) {
             d->error = e;
+            proxy_exhausted(d->proxy, e);
             if (d->n_open == 0)
                 dial_finish(d, DIAL_FAILED, -1);
         } else {
@@ -208,8 +211,10 @@ static void judge_addresses(struct dial *d, const struct address *a, size_t n)
     by_name.range = d->answer.range;
     by_name.own = d->answer.own;
     d->answer = by_name;
-    record(d);
-    start_connecting(d);
+    if (record(d))
+        start_connecting(d);
+    else
+        dial_finish(d, DIAL_FAILED, -1);
 }
 
 static void resolved(void *data, int status, const struct address *a, size_t n)
@@ -264,14 +269,15 @@ static void allowed(struct dial *d)
     const struct host *h = &d->request.host;
     d->way = way_for(d->proxy, &d->request);
     d->port = d->way ? d->way->port : d->request.port;
-    if (d->way) {
-        record(d);
-        h = &d->way->host;
+    const bool judged = d->way || h->kind == HOST_ADDRESS; /* nothing more comes to be judged */
+    if (judged && !record(d)) {
+        dial_finish(d, DIAL_FAILED, -1);
+        return;
     }
+    if (d->way)
+        h = &d->way->host;
     if (h->kind == HOST_ADDRESS) {
         take_addresses(d, &h->address, 1);
-        if (!d->way)
-            record(d);
         start_connecting(d);
     } else if (host_is_localhost(h)) {
         if (!d->way) {
@@ -321,24 +327,50 @@ void dial_start(struct dial *d)
 
 /* ---- Unix sockets ---- */
 
-static bool is_named(const struct wire_settings *s, struct bytes path)
+int dial_pin_sockets(struct proxy *p)
 {
+    const struct wire_settings *s = &p->settings;
+    p->sockets = arena_zalloc(&p->arena, s->n_unix_sockets + 1, sizeof(*p->sockets));
+    if (!p->sockets)
+        return -ENOMEM;
     for (size_t i = 0; i < s->n_unix_sockets; i++)
-        if (bytes_is(path, s->unix_sockets[i]))
-            return true;
-    return s->all_unix_sockets;
+        p->sockets[i] = unix_open(s->unix_sockets[i]);
+    return 0;
 }
 
-int dial_unix(struct proxy *p, struct bytes path, int *ret_fd)
+static int connect_unix(const char *path, int *ret_fd)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    if (path.n == 0 || path.p[0] != '/' || path.n >= sizeof(to.sun_path) ||
-        memchr(path.p, '\0', path.n) || !is_named(&p->settings, path))
-        return -EACCES;
-    memcpy(to.sun_path, path.p, path.n);
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
     _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
         return -errno;
     *ret_fd = steal_fd(&fd);
     return 0;
+}
+
+/* The very file that stood there at the start: whoever can write its directory could put another
+ * one, or a link, in its place. */
+int dial_unix(struct proxy *p, struct bytes path, int *ret_fd)
+{
+    const struct wire_settings *s = &p->settings;
+    char text[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    if (path.n == 0 || path.p[0] != '/' || path.n >= sizeof(text) || memchr(path.p, '\0', path.n))
+        return -EACCES;
+    for (size_t i = 0; i < s->n_unix_sockets; i++) {
+        if (!bytes_is(path, s->unix_sockets[i]))
+            continue;
+        (void)snprintf(text, sizeof(text), "/proc/self/fd/%d", p->sockets[i]);
+        int r = p->sockets[i] < 0 ? p->sockets[i] : connect_unix(text, ret_fd);
+        if (r < 0 || unix_is_named(*ret_fd, s->unix_sockets[i]))
+            return r;
+        fd_close(*ret_fd);
+        *ret_fd = -1;
+        return -EACCES;
+    }
+    if (!s->all_unix_sockets)
+        return -EACCES;
+    memcpy(text, path.p, path.n);
+    text[path.n] = '\0';
+    return connect_unix(text, ret_fd);
 }

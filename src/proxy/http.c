@@ -73,7 +73,7 @@ static void refuse_reason(struct client *c, enum net_reason reason, const char *
                           bool connect, bool keep)
 {
     const struct netanswer a = {.decision = NET_DENY, .reason = reason};
-    proxy_record(c->proxy, &c->request, &a, false, method);
+    (void)proxy_record(c->proxy, &c->request, &a, false, method);
     refuse_answer(c, &a, connect, keep);
 }
 
@@ -179,6 +179,7 @@ static bool begin_exchange(struct client *c, const struct http_head *h)
     http_reset(c);
     struct exchange *x = mem_zalloc(1, sizeof(*x));
     if (!x) {
+        c->client.starved = true;
         client_end(c);
         return false;
     }
@@ -217,25 +218,20 @@ static void dial_or_reuse(struct client *c)
     struct netanswer a;
     bool asked;
     proxy_judge(c->proxy, &c->request, &a, &asked);
-    if (a.decision == NET_ALLOW) {
-        if (same_server(c)) {
-            c->x->reused = true;
-            proxy_record(c->proxy, &c->request, &a, asked, c->x->method);
-            start_exchange(c);
-            return;
-        }
+    int fd = -1;
+    bool same = a.decision == NET_ALLOW && same_server(c);
+    if (!same) {
         client_leave_server(c);
-        int fd = pool_take(c->proxy, &c->request);
-        if (fd >= 0 && client_take_server(c, fd) == 0) {
-            c->x->reused = true;
-            c->server_request = c->request;
-            proxy_record(c->proxy, &c->request, &a, asked, c->x->method);
-            start_exchange(c);
-            return;
-        }
-    } else {
-        client_leave_server(c);
+        fd = a.decision == NET_ALLOW ? pool_take(c->proxy, &c->request) : -1;
+        same = fd >= 0 && client_take_server(c, fd) == 0;
     }
+    if (same && proxy_record(c->proxy, &c->request, &a, asked, c->x->method)) {
+        c->x->reused = true;
+        c->server_request = c->request;
+        start_exchange(c);
+        return;
+    }
+    client_drop_server(c);
     client_dial(c, c->x->method, &a, asked);
 }
 
@@ -263,7 +259,9 @@ static void dial_socket(struct client *c, struct bytes path)
 static void take_connect(struct client *c, const struct http_head *h)
 {
     if (h->framing != FRAME_NONE) {
-        refuse_head(c, HTTP_BOTH);
+        static const struct refusal body = {
+            .status = 400, .reason = "body", .text = "a CONNECT has no body"};
+        refuse(c, &body, true, false);
         return;
     }
     buffer_take(&c->in, h->n);
@@ -283,7 +281,7 @@ static void refuse_by_rule(struct client *c, const struct http_head *h,
     struct netanswer a = {.decision = NET_DENY, .reason = NET_REQUEST};
     bool keep = h->framing == FRAME_NONE && h->keep_alive;
     buffer_take(&c->in, h->n);
-    proxy_record(c->proxy, &c->request, &a, false, c->x->method);
+    (void)proxy_record(c->proxy, &c->request, &a, false, c->x->method);
     a.rule = by_rule->rule;
     refuse_answer(c, &a, false, keep);
 }
@@ -297,6 +295,12 @@ static void take_request(struct client *c, const struct http_head *h)
     }
     const struct http_field *named = http_field(h, "x-unix-socket");
     bool to_socket = named && c->listener == LISTEN_HTTP && h->form != TARGET_AUTHORITY;
+    if (problem == HTTP_SCHEME) {
+        static const struct refusal tls = {
+            .status = 400, .reason = "scheme", .text = "https and wss go through CONNECT"};
+        refuse(c, &tls, false, false);
+        return;
+    }
     if (problem != HTTP_FINE && !(to_socket && problem == HTTP_HOST_BAD)) {
         refuse_head(c, problem);
         return;
@@ -312,7 +316,8 @@ static void take_request(struct client *c, const struct http_head *h)
     }
     if (!begin_exchange(c, h))
         return;
-    if (c->proxy->settings.limited && !is_safe_method(h->method)) {
+    /* Nobody sees what is said after an upgrade. */
+    if (c->proxy->settings.limited && (!is_safe_method(h->method) || c->x->upgrade)) {
         char method[24];
         (void)printable(method, sizeof(method), h->method.p, h->method.n);
         buffer_take(&c->in, h->n);

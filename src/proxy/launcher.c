@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,6 +87,8 @@ int launcher_start(struct proxy *p, struct error *err)
     int fds[WIRE_FDS_MAX];
     size_t n = 0;
     p->launcher.fd = LAUNCHER_FD;
+    if (getrandom(&p->noted_seed, sizeof(p->noted_seed), 0) < 0)
+        return error_errno(err, -errno, "there are no random numbers");
     if (fd_set_cloexec(LAUNCHER_FD, true) < 0 || fd_set_nonblock(LAUNCHER_FD, true) < 0)
         return error_set(err, -EBADF, "bawn-proxy is started by bawn, not by hand");
     int r = await(p, WIRE_START, &head, &payload, fds, &n, err);
@@ -128,6 +131,17 @@ void launcher_say(struct proxy *p, enum wire_kind kind, const char *text)
     (void)wire_send(p->launcher.fd, &head, text, n, NULL, 0);
 }
 
+void proxy_exhausted(struct proxy *p, int error)
+{
+    const bool files = error == EMFILE || error == ENFILE;
+    bool *said = files ? &p->said_files : &p->said_memory;
+    if (!*said)
+        launcher_say(p, WIRE_NOTE,
+                     files ? "the proxy is out of descriptors: connections wait or are refused"
+                           : "the proxy is out of memory: connections are refused");
+    *said = true;
+}
+
 /* ---- decisions ---- */
 
 static int64_t unix_ms(void)
@@ -145,23 +159,59 @@ static struct wire_event event_of(const struct netrequest *q, const struct netan
     return e;
 }
 
-void proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
+/* ---- what was allowed before ---- */
+
+static uint64_t hash_request(const struct proxy *p, const struct netrequest *q)
+{
+    uint64_t h = p->noted_seed ^ (uint64_t)q->port << 32 ^ q->protocol;
+    for (size_t i = 0; i < q->host.n; i++) {
+        h = (h ^ (uint8_t)q->host.name[i]) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
+    return h | 1; /* 0 is no hash */
+}
+
+static uint64_t *find_noted(struct proxy *p, const struct netrequest *q)
+{
+    const uint64_t h = hash_request(p, q);
+    size_t at = (h >> 20) % ARRAY_LEN(p->noted);
+    while (p->noted[at] && p->noted[at] != h)
+        at = (at + 1) % ARRAY_LEN(p->noted);
+    return &p->noted[at];
+}
+
+static void note_allowed(struct proxy *p, const struct netrequest *q)
+{
+    uint64_t *slot = find_noted(p, q);
+    if (*slot || p->n_noted >= ARRAY_LEN(p->noted) / 2)
+        return;
+    *slot = hash_request(p, q);
+    p->n_noted++;
+}
+
+bool proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
                   bool asked, const char *method)
 {
+    /* A flood of refusals leaves room for what is allowed. */
+    const bool allowed = a->decision == NET_ALLOW;
+    const size_t most = allowed ? ARRAY_LEN(p->event_ends) : ARRAY_LEN(p->event_ends) / 2;
     struct wire_event e = event_of(q, a, asked, method);
     size_t before = p->events.n;
     if (before < LIMIT_EVENTS_BYTES) {
-        if (p->n_event_ends == ARRAY_LEN(p->event_ends))
+        if (p->n_event_ends >= most)
             launcher_flush(p);
-        if (p->n_event_ends < ARRAY_LEN(p->event_ends)) {
+        if (p->n_event_ends < most) {
             wire_event_write(&e, &p->events);
             if (!strbuf_failed(&p->events)) {
                 p->event_ends[p->n_event_ends++] = (uint32_t)p->events.n;
-                return;
+                if (allowed)
+                    note_allowed(p, q);
+                return true;
             }
         }
     }
     p->n_dropped++;
+    return !allowed || *find_noted(p, q) != 0;
 }
 
 /* How many of the events that wait go into one message, and how many bytes they are. */

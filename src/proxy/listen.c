@@ -20,11 +20,13 @@ static void accept_some(struct task *t)
         int on = 1, fd;
         if (p->n_clients >= p->most_clients) {
             p->accept_paused = true;
+            proxy_exhausted(p, EMFILE);
             return;
         }
         fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             p->accept_paused = p->n_clients > 0;
+            proxy_exhausted(p, errno);
             return;
         }
         if (fd < 0 && errno == EAGAIN)

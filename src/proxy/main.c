@@ -22,9 +22,9 @@ static int start(struct proxy *p, struct error *err)
     int r = loop_init(&p->loop);
     if (r < 0)
         return error_errno(err, r, "cannot start the event loop");
-    if ((r = launcher_start(p, err)) < 0 || (r = ways_open(p, err)) < 0 ||
-        (r = resolve_open(p, err)) < 0 || (r = confine(p, err)) < 0 ||
-        (r = launcher_listen(p, err)) < 0)
+    if ((r = launcher_start(p, err)) < 0 || (r = dial_pin_sockets(p)) < 0 ||
+        (r = ways_open(p, err)) < 0 || (r = resolve_open(p, err)) < 0 ||
+        (r = confine(p, err)) < 0 || (r = launcher_listen(p, err)) < 0)
         return r;
     r = launcher_watch(p);
     return r < 0 ? error_errno(err, r, "cannot watch the launcher") : 0;

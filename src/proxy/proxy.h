@@ -63,6 +63,7 @@ struct stream {
     bool ended;   /* nothing more comes */
     bool broken;  /* an error: nothing comes, nothing goes */
     bool deaf;    /* nothing goes any more; something may still come */
+    bool starved; /* broken for want of memory */
     bool hung_up; /* the kernel told of an end or an error: there is something to read */
     bool shut;    /* we said that nothing more comes from us */
 };
@@ -76,6 +77,9 @@ bool stream_write(struct stream *s, struct buffer *b);
 void stream_shut(struct stream *s);
 
 /* ---- dialling ---- */
+
+/* Something has run out (an errno of that kind): said to the person, once. */
+void proxy_exhausted(struct proxy *p, int error);
 
 /* A question that stands; several may wait for one. */
 struct asking {
@@ -131,14 +135,22 @@ struct dial {
 void dial_start(struct dial *d);
 /* done() will not be called. */
 void dial_stop(struct dial *d);
+/* The socket file at PATH as a descriptor (O_PATH); a link counts only where nobody like us can
+ * write. A negative errno. */
+int unix_open(const char *path);
+/* Was the socket that FD is connected to bound under the name that PATH ends in? */
+bool unix_is_named(int fd, const char *path);
+/* Opens the Unix sockets of the settings, for dial_unix(). -ENOMEM. */
+int dial_pin_sockets(struct proxy *p);
 /* A Unix socket that the settings name, else -EACCES; 0 or a negative errno with *ret_fd. */
 int dial_unix(struct proxy *p, struct bytes path, int *ret_fd);
 
 /* What the policy says of Q, answers that were given counted in. */
 void proxy_judge(struct proxy *p, const struct netrequest *q, struct netanswer *ret,
                  bool *ret_asked);
-/* Writes the decision down. */
-void proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
+/* Writes the decision down. False: it allows what was never written down, and there is no room:
+ * then it must not be acted on. */
+bool proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
                   bool asked, const char *method);
 
 /* False: nobody can be asked (too many questions). */
@@ -375,11 +387,16 @@ struct proxy {
     struct arena arena;
     struct wire_settings settings;
     struct netpolicy *policy;
+    int *sockets; /* of settings.unix_sockets, O_PATH; -1: was not there */
     struct watch launcher;
     struct strbuf events;
     uint32_t event_ends[4096]; /* where each of them ends */
     size_t n_event_ends;
+    uint64_t noted[8192]; /* hashes of what was allowed and written down */
+    size_t n_noted;
+    uint64_t noted_seed;
     uint64_t n_dropped;
+    bool said_files, said_memory;
     bool events_blocked; /* the launcher's socket is full */
     bool finishing;
     struct listener listeners[WIRE_FDS_MAX];

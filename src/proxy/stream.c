@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define BUFFER_LEAST 4096u
+#define BUFFER_LEAST 2048u
 #define READ_AT_ONCE 32768u
 
 /* ---- buffers ---- */
@@ -88,6 +88,7 @@ size_t stream_read(struct stream *s, struct buffer *b, size_t limit)
     char *p = buffer_room(b, want);
     ssize_t n;
     if (!p) {
+        s->starved = true;
         stream_break(s);
         return 0;
     }

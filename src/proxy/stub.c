@@ -123,7 +123,7 @@ static const struct named *name_of_host(struct proxy *p, const struct host *h)
 static void record(struct proxy *p, const struct host *h, const struct netanswer *a)
 {
     const struct netrequest q = {.host = *h, .protocol = NET_TCP};
-    proxy_record(p, &q, a, false, "");
+    (void)proxy_record(p, &q, a, false, "");
 }
 
 enum { LATER = -2, NOTHING = -1 }; /* beside the codes of DNS */

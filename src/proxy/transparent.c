@@ -35,12 +35,24 @@ static bool original(int fd, struct address *a, uint16_t *port)
     return false;
 }
 
+/* Nothing was redirected: somebody connected to the listener itself. */
+static bool is_own(int fd, uint16_t port)
+{
+    struct sockaddr_storage at = {0};
+    socklen_t n = sizeof(at);
+    if (getsockname(fd, (struct sockaddr *)&at, &n) < 0)
+        return true;
+    /* The port stands at the same place of both. */
+    return ((const struct sockaddr_in *)(const void *)&at)->sin_port == htons(port);
+}
+
 bool transparent_target(struct client *c)
 {
     struct address a;
     struct netrequest *q = &c->target;
     *q = (struct netrequest){.protocol = NET_TCP};
-    if (!original(c->client.watch.fd, &a, &q->port) || q->port == 0)
+    if (!original(c->client.watch.fd, &a, &q->port) || q->port == 0 ||
+        is_own(c->client.watch.fd, q->port))
         return false;
     struct address normal = address_normal(&a);
     if (stub_owns(&normal)) {
@@ -73,7 +85,7 @@ static void refuse(struct client *c, const struct netanswer *a)
 static void refuse_reason(struct client *c, enum net_reason reason)
 {
     const struct netanswer a = {.decision = NET_DENY, .reason = reason};
-    proxy_record(c->proxy, &c->request, &a, false, "");
+    (void)proxy_record(c->proxy, &c->request, &a, false, "");
     refuse(c, &a);
 }
 

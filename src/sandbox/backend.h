@@ -73,6 +73,11 @@ struct work_reply {
     int code; /* 0 or negative errno */
 };
 
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+};
+
 /* Everything a backend needs to start; made by run.c. */
 struct launch {
     const struct plan *plan;
@@ -83,10 +88,11 @@ struct launch {
     mode_t umask;            /* the same */
     struct rlimit nofile;    /* the caller's own limit, for the command */
     struct journal *journal;
-    int self_fd; /* bawn's own program, for the bwrap backend; else -1 */
-    pid_t init;  /* the reaper, for backends without a pid namespace; else 0 */
-    int ruleset; /* of the landlock backend; 0 = none */
-    int said;    /* what bwrap wrote on its standard error; 0 = no such thing */
+    struct file_id *listed; /* of plan->unix_sockets, as they were at the start; 0, 0: not there */
+    int self_fd;            /* bawn's own program, for the bwrap backend; else -1 */
+    pid_t init;             /* the reaper, for backends without a pid namespace; else 0 */
+    int ruleset;            /* of the landlock backend; 0 = none */
+    int said;               /* what bwrap wrote on its standard error; 0 = no such thing */
 };
 
 /* Each starts init, which ends in init_main(); *ret_pid/pidfd is the outer's direct child. */

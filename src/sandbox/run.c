@@ -17,6 +17,7 @@
 #include "sandbox/steps_run.h"
 #include "sandbox/supervise.h"
 #include "sandbox/terminal.h"
+#include "sandbox/watch.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -589,6 +590,7 @@ static void finish(struct run *r)
             ;
     fd_close(r->pidfd);
     fd_close(r->sigfd);
+    mem_free(steal_ptr(&r->l.listed));
     if (r->l.journal)
         journal_close(r->l.journal);
     if (r->supervisor)
@@ -688,7 +690,8 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     sigset_t watched;
     block_signals(&r, &watched);
     r.started_ms = now_ms();
-    int e = start(&r, err);
+    int e = watch_pin_listed(&r.l);
+    e = e < 0 ? error_set(err, e, "out of memory") : start(&r, err);
     if (e == 0) {
         r.sigfd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
         if (r.sigfd < 0)

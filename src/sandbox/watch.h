@@ -51,6 +51,8 @@ void watch_open_for(struct watch *w, struct target *t, int path_fd, uint64_t fla
 size_t watch_waiters(const struct watch *w);
 void watch_reap_waiters(struct watch *w);
 void watch_end_waiters(struct watch *w);
+/* Looks at the Unix sockets that the plan opens, before the command can. 0 or -ENOMEM. */
+int watch_pin_listed(struct launch *l);
 /* watch_socket.c: connect and socketpair. */
 bool watch_socket_call(struct watch *w, struct target *t, struct answer *ret);
 /* One more try; unless the answer is ANSWER_LATER again, P's descriptors are closed after it. */

@@ -157,15 +157,50 @@ static int stat_listed(const struct plan *plan, const char *listed, struct stat 
     return lstat(n ? path : "/", ret) < 0 ? -errno : 0;
 }
 
-/* A host socket that configuration opens: the same file, by device and inode. */
-static bool is_listed(const struct plan *plan, const struct stat *st)
+int watch_pin_listed(struct launch *l)
 {
+    const struct plan *plan = l->plan;
+    if (plan->n_unix_sockets == 0)
+        return 0;
+    l->listed = mem_zalloc(plan->n_unix_sockets, sizeof(*l->listed));
+    if (!l->listed)
+        return -ENOMEM;
+    for (size_t i = 0; i < plan->n_unix_sockets; i++) {
+        struct stat st;
+        if (stat_listed(plan, plan->unix_sockets[i], &st) == 0)
+            l->listed[i] = (struct file_id){st.st_dev, st.st_ino};
+    }
+    return 0;
+}
+
+/* Can the command put another socket in the place of the file at PATH, by moving or linking it? */
+static bool is_movable(const struct plan *plan, const char *path)
+{
+    char dir[PATH_MAX];
+    size_t n = (size_t)(path_base(path) - path);
+    if (n == 0 || n >= sizeof(dir))
+        return true;
+    memcpy(dir, path, n);
+    dir[n > 1 ? n - 1 : 1] = '\0';
+    return permissions_check(plan->profile, dir).access == ACCESS_WRITE ||
+           permissions_check(plan->profile, path).access == ACCESS_WRITE;
+}
+
+/* A host socket that configuration opens: the same file, by device and inode; and where the command
+ * could have put it there, the one that stood there at the start. */
+static bool is_listed(const struct launch *l, const struct stat *st)
+{
+    const struct plan *plan = l->plan;
     if (plan->all_unix_sockets)
         return true;
     for (size_t i = 0; i < plan->n_unix_sockets; i++) {
+        const struct file_id *first = &l->listed[i];
         struct stat want;
-        if (stat_listed(plan, plan->unix_sockets[i], &want) == 0 && want.st_dev == st->st_dev &&
-            want.st_ino == st->st_ino)
+        if (stat_listed(plan, plan->unix_sockets[i], &want) < 0 || want.st_dev != st->st_dev ||
+            want.st_ino != st->st_ino)
+            continue;
+        if (!is_movable(plan, plan->unix_sockets[i]) ||
+            (first->dev == st->st_dev && first->ino == st->st_ino))
             return true;
     }
     return false;
@@ -224,7 +259,7 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
     if (!S_ISSOCK(st.st_mode)) {
         ret->kind = ANSWER_ERROR;
         ret->error = -ECONNREFUSED;
-    } else if (!inside && !is_listed(w->l->plan, &st)) {
+    } else if (!inside && !is_listed(w->l, &st)) {
         refuse(w, t, where.path, ret);
     } else if (!target_alive(t)) {
         ret->kind = ANSWER_SENT;

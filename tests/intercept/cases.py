@@ -153,8 +153,7 @@ def test_ways_of_handing_over(s):
 
 
 def test_a_server_that_ends_idle_connections(s):
-    i = s.intercept()
-    for client in ("1.1", "2"):
+    for i, client in [(s.intercept(addresses=a), client) for a in (True, False) for client in ("1.1", "2")]:
         r = s.curl(i, f"--http{client}", "--rate", "10/s", s.url("h1", "/tired"), s.url("h1", "/tired"),
                    s.url("h1", "/tired"))
         assert r.text.count(b"tired") == 3, r.text
@@ -422,6 +421,7 @@ def test_nobody_looks_into_it(s):
             return  # not confined: the sanitizers need what is given up
     status = read("status").decode()
     assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status, status
+    assert "CapEff:\t0000000000000000" in status and "CapPrm:\t0000000000000000" in status, status
     # not dumpable: its files in /proc are root's, and nobody attaches
     assert os.stat(f"{proc}/mem").st_uid == 0
 

@@ -210,6 +210,74 @@ def upgrade(i, port, more=b""):
     return c
 
 
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def test_http2_servers_that_do_not_behave(s):
+    """Frames that nobody asked for, or the connection's end in their middle: 502, and no hanging."""
+    i = s.intercept()
+    greeting = frame(4, 0, 0)
+    for more in (frame(0, 0, 1, b"data before a head"), frame(1, 4, 2, b""), frame(5, 4, 1, b"\0\0\0\2"), b"HTTP/1.1 400\r\n",
+                 frame(7, 0, 0, struct.pack(">II", 0, 2)), frame(1, 4, 1, b"\xff\xff\xff\xff\xff"), b""):
+        def answer(c, more=more):
+            until(c, b"\r\n\r\n")
+            c.sendall(greeting + more)
+            world.readable(c, 0.2)
+            return b""
+        server = serve(s, answer, alpn=["h2"])
+        for version in ("1.1", "2"):
+            r = s.curl(i, f"--http{version}", f"https://{NAME}:{server.port}/")
+            assert r.status == 502 and r.json()["reason"] == "upstream_failed", (more, r.text)
+
+
+def test_http2_clients_that_do_not_behave(s):
+    """Requests with another host, another scheme, fields of HTTP/1, no path: nothing of it reaches a server."""
+    i = s.intercept()
+    port = s.servers["h2"].port
+
+    def literal(name, value):
+        return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+    good = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", f"{NAME}:{port}".encode()), (b":path", b"/echo")]
+
+    def ask_h2(fields):
+        c = i.dial(NAME, port, alpn=["h2"])
+        c.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) +
+                  frame(1, 5, 1, b"".join(literal(*f) for f in fields)))
+        data = body = b""
+        try:
+            while True:  # up to the end of stream 1, or of the connection
+                while len(data) < 9 or len(data) < 9 + int.from_bytes(data[:3], "big"):
+                    got = c.recv(65536)
+                    if not got:
+                        return "ended"
+                    data += got
+                n, kind, flags = int.from_bytes(data[:3], "big"), data[3], data[4]
+                stream, payload, data = int.from_bytes(data[5:9], "big"), data[9:9 + n], data[9 + n:]
+                if kind in (3, 7):
+                    return "reset"
+                if stream == 1 and kind == 0:
+                    body += payload
+                if stream == 1 and kind in (0, 1) and flags & 1:
+                    return body
+        finally:
+            c.close()
+
+    assert b'"url":"/echo"' in ask_h2(good)
+    s.seen("h2")
+    for bad in ([*good[:2], (b":authority", b"other.test"), good[3]], [*good[:2], good[3], (b"host", b"other.test")],
+                [*good, (b"host", b"other.test")], [good[0], (b":scheme", b"http"), *good[2:]], good[:3],
+                [*good, (b"connection", b"close")], [*good, (b"transfer-encoding", b"chunked")],
+                [*good, (b"x", b"a\r\nb: c")], [*good, (b"X-Upper", b"1")], [*good, (b"x y", b"1")],
+                [*good[:3], (b":path", b"/a b")], [*good[:3], (b":path", b"http://x/")],
+                [(b":method", b"GET /x HTTP/1.1"), *good[1:]], [(b":method", b"CONNECT"), good[2]],
+                [*good, (b"content-length", b"5")], [*good, good[3]]):
+        out = ask_h2(bad)
+        assert out in ("reset", "ended") or b'"status":400' in out, (bad, out)
+    assert s.seen("h2") == []
+
+
 def test_websocket(s):
     # the second server would speak HTTP/2 as well: for a WebSocket another connection is made
     for alpn in (None, ["h2", "http/1.1"]):

@@ -129,7 +129,7 @@ class Intercept:
         if kind != READY:
             raise RuntimeError(f"not started: {payload.decode()}")
         self.pem = payload.decode()
-        self.ca = f"{directory}/run-ca.pem"
+        self.ca = f"{directory}/run-ca-{self.process.pid}.pem"
         with open(self.ca, "w", encoding="ascii") as f:
             f.write(self.pem)
         self.listener = socket.create_server(("127.0.0.1", 0))

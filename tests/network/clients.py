@@ -22,6 +22,8 @@ class Row:
     def __init__(self, name, script, out=None, status=0, err=None, not_out=None, tools=(), services=(), profile="net",
                  env=(), opts=(), bare=False, direct=True, check=None, timeout=60):
         self.__dict__.update({k: v for k, v in locals().items() if k != "self"})
+        if profile == "looked-into":
+            self.env = {"FORGE_TOKEN": "the-real-secret", **dict(env)}
         if bare:
             self.script = BARE + script
         ROWS.append(self)
@@ -316,7 +318,7 @@ Row("bare-dns-udp-elsewhere", "python3 - <<'X'\nimport socket\ns = socket.socket
     "s.sendto(b'ab\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\3www\\7example\\3com\\0\\0\\1\\0\\1', ('93.184.1.1', 53))\nprint(len(s.recv(512)) > 40)\nX",
     "True", bare=True, direct=False)
 Row("bare-udp-nowhere", "python3 - <<'X'\nimport socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.5)\n"
-    "try:\n s.sendto(b'x', ('93.184.215.14', 7007)); print(s.recv(99))\nexcept OSError: print('nothing')\nX", "nothing", direct=False)
+    "try:\n s.sendto(b'x', ('93.184.215.15', 7007)); print(s.recv(99))\nexcept OSError: print('nothing')\nX", "nothing", direct=False)
 
 # ---- profiles that say other things ----------------------------------------------------------------
 
@@ -338,5 +340,47 @@ Row("limited-get", "curl -sS http://www.example.com/hello; curl -sSI http://www.
     "http://www.example.com/echo", "hello www.*200 OK.*OPTIONS", profile="limited", direct=False)
 Row("limited-post", "curl -sS -i -d x http://www.example.com/echo", "403.*blocked-by-method-policy", profile="limited", direct=False)
 Row("limited-delete", "curl -sS -i -X DELETE http://www.example.com/echo", "403.*blocked-by-method-policy", profile="limited", direct=False)
+# ---- TLS that is looked into ------------------------------------------------------------------------
+
+Row("limited-tls-get", "curl -sS https://www.example.com/hello; curl -sSI https://www.example.com/hello", "hello www.*HTTP/[12][.1]* 200",
+    profile="limited", direct=False)
+Row("limited-tls-post", "curl -sS -i -d x https://www.example.com/echo", "403.*blocked-by-method-policy", not_out='"method"', profile="limited",
+    direct=False)
+Row("limited-tls-bare", "curl -sS -i -d x https://www.example.com/echo; curl -sS https://www.example.com/hello", "403.*hello www",
+    not_out='"method"', profile="limited", bare=True, direct=False)
+Row("limited-tunnel-of-no-tls", "curl -sS -p http://www.example.com/hello", status=None, not_out="hello www", profile="limited", direct=False)
+Row("limited-socks", "curl -sS -x $ALL_PROXY -d x http://www.example.com/echo; curl -sS -x $ALL_PROXY -d x https://www.example.com/echo",
+    status=None, not_out='"method"', profile="limited", direct=False)
+Row("limited-other-port", "echo x | nc -N -w 10 v4.example.com 7007", status=None, not_out="^x", profile="limited", tools=["nc"], direct=False)
+Row("looked-into-python", script("/usr/bin/python3", "u.py", URLLIB), HELLOS + ".*POST", profile="looked-into", direct=False)
+Row("looked-into-requests", script("/usr/bin/python3", "r.py", REQUESTS.replace("api.", "www.")), "200 .*hello.*200 .*hello.*200 70000.*8\nhello www",
+    profile="looked-into", direct=False)
+Row("looked-into-git", "git clone -q https://git.example.com/git/yard.git y && cat y/n && wc -c < y/big", "7\n300000", profile="looked-into", direct=False)
+Row("looked-into-node", script("node", "h.js", NODE_HTTP), HELLOS, tools=["node"], profile="looked-into", direct=False)
+Row("looked-into-websocket", script("/usr/bin/python3", "ws.py", WEBSOCKET, "wss"), "echoed", profile="looked-into", direct=False)
+Row("looked-into-big", "curl -sS 'https://www.example.com/big?n=50000000' | sha256sum", hashlib.sha256(servers.pattern(50000000)).hexdigest(),
+    profile="looked-into", direct=False)
+Row("looked-into-path", "curl -sS https://api.example.com/echo/x; for p in /hello /echo/../hello /echo/%2e%2e/hello /echo/..%2fhello //echo/x; do "
+    "curl -sS --path-as-is -o /dev/null -w '%{http_code} ' https://api.example.com$p; done; curl -sS -X DELETE -i https://api.example.com/echo/x",
+    '"target": "/echo/x".*40[03] 40[03] 40[03] 40[03] 40[03] HTTP/.*HTTP/[12][.1]* 403', profile="looked-into", direct=False)
+Row("looked-into-host-other", "curl -sS -i -H 'Host: never.test' https://api.example.com/echo", "HTTP/[12][.1]* 4", not_out='"method"',
+    profile="looked-into", direct=False)
+Row("excluded-is-not-opened", "curl -sS -v https://other.example.com/hello", "hello other", err="issuer: CN=scene CA", profile="looked-into", direct=False)
+
+
+def credential(scene, r):
+    heads = [q.head for q in scene.internet.requests if b"api.example.com" in q.head and b"/echo/secret" in q.head]
+    if len(heads) != 1 or b"Bearer the-real-secret" not in heads[0]:
+        return f"the server did not get it: {heads}"
+    others = [q.head for q in scene.internet.requests if b"the-real-secret" in q.head and not (q.tls and q.host == "api.example.com")]
+    return f"another got it: {others}" if others else None
+
+
+Row("credential", """env | grep FORGE; curl -sS -H "Authorization: Bearer $FORGE_TOKEN" https://api.example.com/echo/secret
+curl -sS -H "Authorization: Bearer $FORGE_TOKEN" https://www.example.com/echo/other
+curl -sSL -H "Authorization: Bearer $FORGE_TOKEN" -o /dev/null http://api.example.com/echo/plain; cat /proc/*/environ /proc/*/cmdline | tr '\\0' '\\n'""",
+    '"target": "/echo/secret"', not_out="the-real-secret", status=None, check=credential, profile="looked-into",
+    direct=False)
+
 Row("no-socks", "echo \"<$ALL_PROXY>\"; curl -sS http://www.example.com/hello", "hello www", profile="no-socks", not_out="socks5",
     direct=False)

@@ -463,6 +463,130 @@ def unix_sockets(s):
     return r
 
 
+# ---- asking ---------------------------------------------------------------------------------------------------------------
+
+class Asked:
+    """Answers questions at a socket; `reach` of each is kept."""
+
+    def __init__(self, s, decide):
+        self.s, self.decide, self.requests = s, decide, []
+        self.path = f"{s.t}/run/ask{len(os.listdir(s.t + '/run'))}.sock"
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        if scenery.USER:
+            os.chown(self.path, scenery.USER.pw_uid, scenery.USER.pw_gid)
+        self.server.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                c, _ = self.server.accept()
+                threading.Thread(target=self.talk, args=(c,), daemon=True).start()
+
+    def talk(self, c):
+        with c, c.makefile("rw") as f:
+            for line in f:
+                q = json.loads(line)
+                self.requests.append(q)
+                decision = self.decide(q)
+                if decision is None:
+                    return
+                f.write(json.dumps({"id": q["id"], "decision": decision}) + "\n")
+                f.flush()
+
+    def reach(self):
+        return [q.get("reach") for q in self.requests]
+
+    def run(self, script, session="one", **more):
+        """A run that asks here; answers of one session are remembered for it."""
+        old = self.s.argv
+        self.s.argv = lambda command, profile, opts: [self.s.bawn_program, "run", "-P", profile, "-a", "on-request", "--ask-via", self.path,
+                                                      *opts, "--", *command]
+        try:
+            return self.s.run(script, env={"BAWN_SESSION": f"{session}-{os.path.basename(self.path)}"}, **more)
+        finally:
+            self.s.argv = old
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.server.close()
+
+
+CURL_NEW = "curl -sS -m 30 http://www.example.net/hello"
+
+
+@case
+def ask_yes(s):
+    """One question serves all that wait for the same host, port and protocol; another port is another question."""
+    def decide(q):
+        if ":80 " not in q["reach"]:
+            return "no"
+        until(lambda: s.internet.seen("all-sent"))
+        return "once"
+    with Asked(s, decide) as ask:
+        r = ask.run(f"{' '.join(INSIDE)} together 5; curl -sS -i http://www.example.net:8080/hello")
+        need("answered 5\n" in r.text and "403" in r.text, "not answered as it should be", r)
+        need(ask.reach() == ["www.example.net:80 (http)", "www.example.net:8080 (http)"], f"asked: {ask.reach()}", r)
+    return r
+
+
+@case
+def ask_keeps_only_one_waiting(s):
+    """While a question is open the command's other connections go on."""
+    served = []
+
+    def decide(q):
+        s.loop.call_soon_threadsafe(s.internet.gate("question-is-open").set)
+        served.append(until(lambda: s.internet.seen("?beside"), 10))
+        return "once"
+    with Asked(s, decide) as ask:
+        r = ask.run([*INSIDE, "beside"])
+        need("meanwhile True\nthen True" in r.text, "not served", r)
+        need(served and served[0], "another connection waited for the answer as well", r)
+    return r
+
+
+@case
+def ask_session(s):
+    with Asked(s, lambda q: "session") as ask:
+        r = ask.run(f"for i in 1 2 3 4 5; do {CURL_NEW} & done; wait; {CURL_NEW}; {CURL_NEW}")
+        need(r.text.count("hello ") == 7 and len(ask.requests) == 1, f"asked: {ask.reach()}", r)
+    return r
+
+
+@case
+def ask_no(s):
+    """A denial is remembered: a loop is asked about once."""
+    with Asked(s, lambda q: "no") as ask:
+        r = ask.run(f"for i in 1 2 3 4 5 6; do {CURL_NEW}; done; for i in 1 2 3; do {CURL_NEW} & done; wait")
+        need("hello" not in r.text and "www.example.net" in r.text, "no refusals", r)
+        need(len(ask.requests) == 1, f"asked {len(ask.requests)} times: {ask.reach()}", r)
+    return r
+
+
+@case
+def ask_never_about_what_is_denied(s):
+    with Asked(s, lambda q: "once") as ask:
+        r = ask.run("for h in evil.example.com 10.1.2.3 127.0.0.1 localhost 169.254.169.254 '[::1]' 93.184.220.66 denied-address.example.com "
+                    "mixed.example.com 0x7f.1; do curl -sS -o /dev/null -w '%{http_code} ' http://$h/; done")
+        need(r.text == "403 " * 10, "not all are refused", r)
+        need(not ask.requests, f"asked: {ask.reach()}", r)
+    return r
+
+
+@case
+def ask_nobody_answers(s):
+    """Whoever was to be asked is gone: no."""
+    with Asked(s, lambda q: None) as ask:
+        r = ask.run(CURL_NEW + " -i")
+        need("hello" not in r.text and "403" in r.text, "no refusal", r)
+        need(len(ask.requests) >= 1, "nobody was asked", r)
+    return r
+
+
 # ---- what is said and written down -------------------------------------------------------------------------------------
 
 @case

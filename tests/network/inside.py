@@ -47,8 +47,9 @@ def storm(n="10000"):
             r, w = await asyncio.open_connection(host, port)
         except OSError:
             count["refused"] += 1
-            return
+            return go.arrived()
         try:
+            go.arrived()
             await go.wait()
             w.write(GET)
             data = await r.read(65536)
@@ -58,12 +59,17 @@ def storm(n="10000"):
         finally:
             w.close()
 
+    class Gate(asyncio.Event):  # opens when everybody is there
+        left = int(n)
+
+        def arrived(self):
+            self.left -= 1
+            if not self.left:
+                self.set()
+
     async def main():
-        go = asyncio.Event()
-        tasks = [asyncio.create_task(one(go)) for _ in range(int(n))]
-        await asyncio.sleep(1)  # how long they may take to arrive; not what is measured
-        go.set()
-        await asyncio.gather(*tasks)
+        go = Gate()
+        await asyncio.gather(*(one(go) for _ in range(int(n))))
     asyncio.run(main())
     print(count["answered"], count["refused"])
     print("afterwards", b" 200 " in talk(GET))
@@ -91,8 +97,7 @@ def tunnels(n="1000"):
             answer = await r.readexactly(4)
             good += answer == b"ping"
             w.close()
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(one() for _ in range(int(n))))
+        await asyncio.wait_for(asyncio.gather(*(one() for _ in range(int(n)))), 60)
         print("carried", good)
     asyncio.run(main())
 
@@ -146,7 +151,6 @@ def hold(n="1"):
         except OSError as e:
             return e
     print("held", len(held), "during", attempt(), flush=True)
-    alive = 0
     for s in held:
         s.close()
     del held
@@ -187,6 +191,27 @@ def udp():
     print("came", s.recv(2000)[-8:])
 
 
+def together(n):
+    """N requests for a host that is asked about, then one for another: when that has come, the proxy has all."""
+    new = GET.replace(b"www.example.com", b"www.example.net")
+    *held, last = [socket.create_connection(proxy(), 60) for _ in range(int(n) + 1)]
+    for s in held:
+        s.sendall(new)
+    last.sendall(GET.replace(b"/hello", b"/hello?all-sent"))
+    print("answered", sum(b" 200 " in s.recv(65536) for s in held))
+
+
+def beside():
+    """A request for a host that is asked about; while it waits, another client connects and is served."""
+    s, told = socket.create_connection(proxy(), 60), socket.create_connection(proxy(), 60)
+    told.sendall(GET.replace(b"/hello", b"/held?tag=question-is-open"))
+    s.sendall(GET.replace(b"www.example.com", b"www.example.net"))
+    while b"second" not in told.recv(65536):
+        pass
+    print("meanwhile", b" 200 " in talk(GET.replace(b"/hello", b"/hello?beside")), flush=True)
+    print("then", b" 200 " in s.recv(65536))
+
+
 def connect(host, port):
     """Straight there, proxy or not."""
     try:
@@ -198,4 +223,4 @@ def connect(host, port):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, connect)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, together, beside, connect)}[sys.argv[1]](*sys.argv[2:])

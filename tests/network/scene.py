@@ -150,6 +150,26 @@ mode = "limited"
 [permissions.limited.network.domains]
 "**.example.com" = "allow"
 
+[permissions.looked-into]
+extends = ":workspace"
+[permissions.looked-into.network]
+enabled = true
+[permissions.looked-into.network.domains]
+"**.example.com" = "allow"
+[permissions.looked-into.network.mitm]
+exclude = ["other.example.com"]
+[[permissions.looked-into.network.requests]]
+host = "api.example.com"
+methods = ["GET", "POST"]
+path = "/echo/**"
+decision = "allow"
+[permissions.looked-into.network.credentials.forge]
+host = "api.example.com"
+header = "authorization"
+format = "Bearer {}"
+from_env = "FORGE_TOKEN"
+placeholder_env = "FORGE_TOKEN"
+
 [permissions.nothing]
 extends = ":workspace"
 [permissions.nothing.network]
@@ -177,15 +197,38 @@ enabled = true
 
 
 def enter():
-    """Starts this program again in namespaces of its own; returns in there."""
-    if os.environ.get("BAWN_SCENE") == str(os.getppid()) or os.getpid() == 1:
+    """Starts this program again in namespaces of its own, and returns in there. Out here there is somebody who ends
+    it when it is to end (unshare passes no signal on), and clears up, whatever happened in there."""
+    if "BAWN_SCENE" in os.environ and os.getpid() == 1:
         return
-    # A background job of a shell ignores these, and what is tested would inherit that.
-    for s in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(s, signal.SIG_DFL)
-    argv = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
-            sys.executable, os.path.realpath(sys.argv[0]), *sys.argv[1:]]
-    os.execvp(argv[0], argv)
+    place = tempfile.mkdtemp(prefix="bawn-network.", dir="/var/tmp")
+
+    def stop(number, frame):
+        raise SystemExit(128 + number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    # What is tested would inherit it when they are ignored, as they are in a background job of a shell.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    inside = None
+    try:
+        inside = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", sys.executable,
+             os.path.realpath(sys.argv[0]), *sys.argv[1:]], env={**os.environ, "BAWN_SCENE": place})
+        raise SystemExit(inside.wait())
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if inside is not None:
+            inside.kill()
+            inside.wait()
+        until_gone(place)
+
+
+def until_gone(place):
+    """Removes PLACE, while the last of those who write there may be about to die."""
+    end = time.monotonic() + 10
+    while os.path.exists(place) and time.monotonic() < end:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def sh(text, **more):
@@ -206,7 +249,7 @@ class Scene:
         os.environ["RES_OPTIONS"] = "ndots:1"
         self.direct = direct
         self.bawn_program = os.path.realpath(os.environ.get("BAWN", "build/src/cli/bawn"))
-        self.t = tempfile.mkdtemp(prefix="bawn-network.", dir="/var/tmp")
+        self.t = os.environ["BAWN_SCENE"]
         os.chmod(self.t, 0o755)
         self.services = {}
         self.lock = threading.Lock()
@@ -469,4 +512,3 @@ git -c user.name=s -c user.email=s@example.com commit -qm first; git push -q ../
         for p in self.services.values():
             with contextlib.suppress(OSError):
                 p.terminate()
-        shutil.rmtree(self.t, ignore_errors=True)
