@@ -26,9 +26,14 @@ struct talk {
     struct ask_look look;
     struct strbuf out;
     struct answer answer;
-    bool left_out; /* the question was not shown whole */
-    bool failed;   /* out of memory */
+    bool left_out;  /* the question was not shown whole */
+    bool failed;    /* out of memory */
+    uint64_t since; /* when the question was first shown */
 };
+
+/* A question that comes up by itself, while the command runs: a key that was meant for the command
+ * must not answer it. */
+#define SETTLE_MS 700
 
 static void say(struct talk *t)
 {
@@ -366,6 +371,8 @@ static enum step question_key(struct talk *t, char key)
         {'n', ANSWER_NO, "no"},          {'d', ANSWER_NEVER, "no, and remember"},
         {'a', ANSWER_ABORT, "abort"},
     };
+    if (t->q->reach && strchr("ysr", key) && ask_clock_ms() - t->since < SETTLE_MS)
+        return STAY;
     for (size_t i = 0; i < ARRAY_LEN(answers); i++)
         if (answers[i].key == key && question_offers(t->q, answers[i].kind))
             return answered(t, answers[i].kind, answers[i].text);
@@ -421,6 +428,7 @@ static enum step question_event(struct talk *t, const struct tty_event *e)
 static void ask(struct talk *t)
 {
     enum step s = AGAIN;
+    t->since = ask_clock_ms();
     while (s != DONE && !t->failed) {
         struct tty_event e;
         t->look.columns = tty_columns(t->tty);
