@@ -105,7 +105,8 @@ static struct wire_answer take_answer(struct front *f, const struct netrequest *
         break;
     }
     if (answer->problem) {
-        print_warning("%s is refused: %s", asked->reach, answer->problem);
+        f->net_silent = true; /* who does not answer once is not asked again */
+        print_warning("%s is refused, and what follows: %s", asked->reach, answer->problem);
         return no_once;
     }
     keep_in_session(f, q, "no");
