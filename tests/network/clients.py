@@ -186,7 +186,7 @@ Row("cargo-sparse", "curl -sSf https://crates.example.com/sparse/config.json | g
 Row("cargo-fetch", """export CARGO_HOME=$PWD/home CARGO_HTTP_CAINFO={ca}; mkdir -p src .cargo; echo 'fn main() {}' > src/main.rs
 printf '[source.crates-io]\\nreplace-with = "s"\\n[source.s]\\nregistry = "sparse+https://crates.example.com/sparse/"\\n' > .cargo/config.toml
 printf '[package]\\nname = "app"\\nversion = "0.1.0"\\nedition = "2021"\\n[dependencies]\\nyard = "1"\\n' > Cargo.toml
-cargo fetch 2>&1 && grep -c yard Cargo.lock""", r"\n\d\n$", tools=["cargo"])
+{ cargo fetch 2>&1 || RUSTC_BOOTSTRAP=1 cargo -Z sparse-registry fetch 2>&1; } && grep -c yard Cargo.lock""", r"\n\d\n$", tools=["cargo"])
 
 # ---- languages -----------------------------------------------------------------------------------
 

@@ -306,6 +306,18 @@ def udp_associate(s):
     return r
 
 
+@case
+def udp_of_what_is_looked_into(s):
+    """HTTP/3 is no way round the rules about requests."""
+    rules = ["-c", 'permissions.net.network.requests=[{ host = "v4.example.com", path = "/ok", decision = "allow" }]']
+    command = [*INSIDE, "udp_in_order", "v4.example.com", "db.example.com"]
+    r = s.run(command)
+    need("came" in r.text and "v4.example.com" in r.text, f"without the rules: {r.text!r} {r.errors[-300:]!r}")
+    r = s.run(command, opts=rules)
+    need("came" in r.text and "db.example.com" in r.text, f"{r.text!r} {r.errors[-300:]!r}")
+    return r
+
+
 # ---- who can use it --------------------------------------------------------------------------------------------
 
 def listening():
@@ -461,6 +473,31 @@ def unix_sockets(s):
     need(re.search("hello unix atthrough 0", r.text), f"through the proxy: {r.text!r}")
     need(r.text.count("hello unix") == 2 and re.search("(?i)HTTP/1.1 40[03].*HTTP/1.1 40[03]", r.text, re.S), f"an unlisted one: {r.text!r}")
     return r
+
+
+@case
+def unix_socket_replaced(s):
+    """What the command puts under the name of a listed socket is not that socket: now, or in the next run."""
+    listed, other, moved = s.w + "/listed.sock", s.t + "/outside.sock", s.w + "/moved.sock"
+    opts = ["-c", f'permissions.sockets.network.unix_sockets={{ "{listed}" = "allow" }}']
+    ask = (f"test -S {listed} && echo there; curl -sS --noproxy '' -H 'x-unix-socket: {listed}' -x $HTTP_PROXY http://localhost/x; "
+           f"curl -sS --unix-socket {listed} http://localhost/x")
+    for how in (f"ln -sfn {other} {listed}", f"rm -f {listed}; ln {other} {listed}", f"mv -f {moved} {listed}"):
+        servers = [unix_server(other), unix_server(moved)]
+        for path in (other, moved):
+            if scenery.USER:
+                os.chown(path, scenery.USER.pw_uid, scenery.USER.pw_gid)
+        try:
+            for command in (f"{how}; {ask}", ask):
+                r = s.run(command, profile="sockets", opts=opts)
+                need("there" in r.text, f"{how}: the row itself does not work: {r.text!r} {r.errors!r}")
+                need("hello" not in r.text, f"{command}: {r.text!r} {r.errors!r}")
+        finally:
+            for x in servers:
+                x.close()
+            for path in (listed, other, moved):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
 
 
 # ---- asking ---------------------------------------------------------------------------------------------------------------

@@ -157,8 +157,8 @@ def hold(n="1"):
     print("after", attempt())
 
 
-def udp():
-    """UDP ASSOCIATE: what is allowed passes, nothing else does, and it ends with its connection."""
+def associate():
+    """The connection that asks for it, which is to be kept, and a socket with where to send to; or None."""
     control = socket.create_connection(proxy("ALL_PROXY"), 60)
     control.sendall(b"\5\1\0")
     control.recv(2)
@@ -166,14 +166,34 @@ def udp():
     answer = control.recv(64)
     print("reply", answer[1])
     if answer[1]:
-        return
+        return None
     where = (socket.inet_ntoa(answer[4:8]) if answer[3] == 1 else socket.inet_ntop(socket.AF_INET6, answer[4:20]),
              struct.unpack(">H", answer[-2:])[0])
     s = socket.socket(socket.AF_INET if answer[3] == 1 else socket.AF_INET6, socket.SOCK_DGRAM)
     s.settimeout(60)
+    return control, s, where
 
-    def name(n, port=7007, frag=0):
-        return b"\0\0" + bytes([frag]) + b"\3" + bytes([len(n)]) + n + struct.pack(">H", port)
+
+def named(n, port=7007, frag=0):
+    return b"\0\0" + bytes([frag]) + b"\3" + bytes([len(n)]) + n + struct.pack(">H", port)
+
+
+def udp_in_order(*names):
+    """A datagram to each; which answer comes first?"""
+    control, s, where = associate()
+    for n in names:
+        s.sendto(named(n.encode()) + n.encode(), where)
+    print("came", s.recv(2000))
+    control.close()
+
+
+def udp():
+    """UDP ASSOCIATE: what is allowed passes, nothing else does, and it ends with its connection."""
+    got = associate()
+    if not got:
+        return
+    control, s, where = got
+    name = named
 
     def v4(a, port=7007):
         return b"\0\0\0\1" + socket.inet_aton(a) + struct.pack(">H", port)
@@ -223,4 +243,4 @@ def connect(host, port):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, together, beside, connect)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, udp_in_order, together, beside, connect)}[sys.argv[1]](*sys.argv[2:])
