@@ -29,6 +29,7 @@ struct netpolicy {
     size_t n_rules, in_block;
     struct netindex names, v4, v6;
     VEC(struct address) own;
+    bool finished;
 };
 
 struct netpolicy *netpolicy_new(const struct netpolicy_settings *settings)
@@ -172,18 +173,34 @@ int netpolicy_add(struct netpolicy *p, const struct netrule *rule, struct error 
     return add_to_index(p, &pattern, &item) < 0 ? no_memory(err) : 0;
 }
 
-int netpolicy_add_own(struct netpolicy *p, const struct address *a)
-{
-    struct address *to = vec_push(&p->own);
-    if (!to)
-        return -ENOMEM;
-    *to = address_normal(a);
-    return 0;
-}
-
 static int compare_own(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(struct address));
+}
+
+static bool is_own(const struct netpolicy *p, const struct address *a)
+{
+    return p->own.n && bsearch(a, p->own.v, p->own.n, sizeof(*a), compare_own) != NULL;
+}
+
+static void sort_own(struct netpolicy *p)
+{
+    if (p->own.n)
+        qsort(p->own.v, p->own.n, sizeof(*p->own.v), compare_own);
+}
+
+int netpolicy_add_own(struct netpolicy *p, const struct address *a)
+{
+    const struct address own = address_normal(a);
+    if (p->finished && is_own(p, &own))
+        return 0;
+    struct address *to = vec_push(&p->own);
+    if (!to)
+        return -ENOMEM;
+    *to = own;
+    if (p->finished)
+        sort_own(p);
+    return 0;
 }
 
 static const char *place_of(const struct netrule *rule, char *buf, size_t cap)
@@ -219,14 +236,9 @@ int netpolicy_finish(struct netpolicy *p, const struct netrule **ret_at, struct 
         if (r < 0)
             return r == -EEXIST ? conflict(a, b, ret_at, err) : no_memory(err);
     }
-    if (p->own.n)
-        qsort(p->own.v, p->own.n, sizeof(*p->own.v), compare_own);
+    sort_own(p);
+    p->finished = true;
     return 0;
-}
-
-static bool is_own(const struct netpolicy *p, const struct address *a)
-{
-    return p->own.n && bsearch(a, p->own.v, p->own.n, sizeof(*a), compare_own) != NULL;
 }
 
 /* Rules about one name that netpolicy_may_reach() looks at: more of them, with ports, are not

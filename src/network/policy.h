@@ -72,7 +72,7 @@ void netpolicy_freep(struct netpolicy **p);
 #define _cleanup_netpolicy_ _cleanup_(netpolicy_freep)
 /* -EINVAL, without a place: a pattern that is wrong or could never match. -E2BIG: MAX_NET_RULES. */
 int netpolicy_add(struct netpolicy *p, const struct netrule *rule, struct error *err);
-/* An address of the host's own interfaces: as good as loopback. 0 or -ENOMEM. */
+/* An address of the host's own interfaces: as good as loopback. Also later. 0 or -ENOMEM. */
 int netpolicy_add_own(struct netpolicy *p, const struct address *a);
 /* Once, after the last addition. -EEXIST: two rules of one source say different things of one
  * pattern; *ret_at (may be NULL) is the second of them. */

@@ -128,8 +128,8 @@ static void leave_files(void)
         ok = show_file(files[i]) && ok;
     if (!ok || chdir("/tmp") < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
         return;
-    (void)umount2(".", MNT_DETACH);
-    ok = chdir("/") == 0;
+    if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return;
     (void)mount(NULL, "/", NULL,
                 MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }

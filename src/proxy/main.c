@@ -23,8 +23,10 @@ static int start(struct proxy *p, struct error *err)
     if (r < 0)
         return error_errno(err, r, "cannot start the event loop");
     if ((r = launcher_start(p, err)) < 0 || (r = dial_pin_sockets(p)) < 0 ||
-        (r = ways_open(p, err)) < 0 || (r = resolve_open(p, err)) < 0 ||
-        (r = confine(p, err)) < 0 || (r = launcher_listen(p, err)) < 0)
+        (r = ways_open(p, err)) < 0 || (r = resolve_open(p, err)) < 0)
+        return r;
+    own_open(p);
+    if ((r = confine(p, err)) < 0 || (r = launcher_listen(p, err)) < 0)
         return r;
     r = launcher_watch(p);
     return r < 0 ? error_errno(err, r, "cannot watch the launcher") : 0;
@@ -47,6 +49,7 @@ static void stop(struct proxy *p)
     netpolicy_free(p->policy);
     vec_release(&p->answers);
     strbuf_release(&p->events);
+    fd_close(p->addresses.fd);
     loop_release(&p->loop);
     arena_release(&p->arena);
 }

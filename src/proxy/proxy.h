@@ -365,6 +365,11 @@ int launcher_watch(struct proxy *p);
 /* After the loop: what is left to say. */
 void launcher_finish(struct proxy *p);
 
+/* ---- the machine's own addresses ---- */
+
+/* From now on the policy learns of new ones. */
+void own_open(struct proxy *p);
+
 /* ---- confinement ---- */
 
 /* Before anything of the sandbox's is read. */
@@ -388,7 +393,7 @@ struct proxy {
     struct wire_settings settings;
     struct netpolicy *policy;
     int *sockets; /* of settings.unix_sockets, O_PATH; -1: was not there */
-    struct watch launcher;
+    struct watch launcher, addresses;
     struct strbuf events;
     uint32_t event_ends[4096]; /* where each of them ends */
     size_t n_event_ends;

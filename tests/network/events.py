@@ -482,7 +482,7 @@ def unix_socket_replaced(s):
     opts = ["-c", f'permissions.sockets.network.unix_sockets={{ "{listed}" = "allow" }}']
     ask = (f"test -S {listed} && echo there; curl -sS --noproxy '' -H 'x-unix-socket: {listed}' -x $HTTP_PROXY http://localhost/x; "
            f"curl -sS --unix-socket {listed} http://localhost/x")
-    for how in (f"ln -sfn {other} {listed}", f"rm -f {listed}; ln {other} {listed}", f"mv -f {moved} {listed}"):
+    for how in (f"ln -sfn {other} {listed}", f"ln -f {moved} {listed}", f"mv -f {moved} {listed}"):
         servers = [unix_server(other), unix_server(moved)]
         for path in (other, moved):
             if scenery.USER:
