@@ -90,7 +90,7 @@ EOT
     assert_contains "cloud metadata"
     assert_contains "localhost is loopback"
     assert_contains "::ffff:192.168.0.1 is 192.168.0.1, not public: private (RFC 1918)"
-    assert_contains 'domains: "10.1.2.3" = "allow"; or allow_local_binding = true for all that is private'
+    assert_contains 'domains: "10.1.2.3:80" = "allow"; or allow_local_binding = true for all that is private'
     run bawn explain -c permissions.work.network.allow_local_binding=true \
         --net 10.1.2.3:80 169.254.169.254:80
     assert_contains "10.1.2.3:80: allow"
