@@ -160,6 +160,7 @@ static void close_network(struct net_front *f, const char *problem)
 {
     _cleanup_strbuf_ struct strbuf why = {0};
     proxy_end(&f->proxy, &why);
+    proxy_end(&f->opening.process, NULL);
     f->run.fd = -1;
     warn("the network is closed from here on: the proxy ended: %s", problem ? problem
                                                                     : why.n ? strbuf_text(&why)

@@ -167,6 +167,11 @@ static const int allowed[] = {
 #ifdef SYS_poll
     SYS_poll,
 #endif
+    SYS_restart_syscall,
+#ifdef SYS_open /* older libraries */
+    SYS_open,
+    SYS_stat,
+#endif
     /* the files that Landlock leaves */
     SYS_openat,
     SYS_fstat,

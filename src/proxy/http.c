@@ -85,55 +85,69 @@ static bool is_websocket(const struct http_head *h)
            h->upgrade_to.n == 9 && strncasecmp(h->upgrade_to.p, "websocket", 9) == 0;
 }
 
-/* The head as the server gets it. ABSOLUTE: it is another proxy. */
-static void put_request(struct client *c, const struct http_head *h, bool absolute)
+static void put_field(struct strbuf *b, struct bytes name, struct bytes value)
 {
-    struct buffer *b = &c->up;
+    strbuf_put(b, name.p, name.n);
+    strbuf_put(b, ": ", 2);
+    strbuf_put(b, value.p, value.n);
+    strbuf_put(b, "\r\n", 2);
+}
+
+/* What was judged, and not what the client wrote. */
+static void put_authority(struct strbuf *b, const struct netrequest *q)
+{
+    bool v6 = q->host.kind == HOST_ADDRESS && q->host.address.family == ADDRESS_V6;
+    strbuf_printf(b, v6 ? "[%s]" : "%s", q->host.name);
+    if (q->port != 80)
+        strbuf_printf(b, ":%u", q->port);
+}
+
+/* The head as the server gets it, into the exchange; check strbuf_failed(). ABSOLUTE: it is another
+ * proxy. */
+static void put_request(struct client *c, const struct http_head *h, bool absolute, bool to_socket)
+{
+    struct strbuf *b = &c->x->head;
     const struct way_out *way = absolute ? way_for(c->proxy, &c->request) : NULL;
     struct bytes path = h->form == TARGET_ABSOLUTE ? h->path : h->target;
-    put_bytes(b, h->method);
-    put(b, " ");
+    strbuf_put(b, h->method.p, h->method.n);
+    strbuf_putc(b, ' ');
     if (absolute) {
-        put(b, "http://");
-        put_bytes(b, h->form == TARGET_ABSOLUTE ? h->authority : h->host);
+        strbuf_puts(b, "http://");
+        put_authority(b, &c->request);
     }
     if (path.n == 0 && bytes_is(h->method, "OPTIONS") && !absolute)
-        put(b, "*"); /* RFC 9112, 3.2.4 */
+        strbuf_putc(b, '*'); /* RFC 9112, 3.2.4 */
     else if (path.n == 0 || path.p[0] == '?')
-        put(b, "/");
-    put_bytes(b, path);
-    put(b, " HTTP/1.1\r\nHost: ");
-    put_bytes(b, h->form == TARGET_ABSOLUTE ? h->authority : h->host);
-    put(b, "\r\n");
+        strbuf_putc(b, '/');
+    strbuf_put(b, path.p, path.n);
+    strbuf_puts(b, " HTTP/1.1\r\nHost: ");
+    if (to_socket)
+        strbuf_put(b, h->host.p ? h->host.p : "", h->host.n);
+    else
+        put_authority(b, &c->request);
+    strbuf_puts(b, "\r\n");
     for (size_t i = 0; i < h->n_fields; i++) {
         const struct http_field *f = &h->fields[i];
-        if (http_field_is_hop(h, i) || http_name_is(f->name, "host") ||
-            http_name_is(f->name, "content-length") || http_name_is(f->name, "x-unix-socket"))
-            continue;
-        put_bytes(b, f->name);
-        put(b, ": ");
-        put_bytes(b, f->value);
-        put(b, "\r\n");
+        if (!http_field_is_hop(h, i) && !http_name_is(f->name, "host") &&
+            !http_name_is(f->name, "content-length") && !http_name_is(f->name, "x-unix-socket"))
+            put_field(b, f->name, f->value);
     }
-    if (way && way->authorization) {
-        put(b, "Proxy-Authorization: ");
-        put(b, way->authorization);
-        put(b, "\r\n");
-    }
-    if (h->framing == FRAME_CHUNKED) {
-        put(b, "Transfer-Encoding: chunked\r\n");
-    } else if (h->framing == FRAME_LENGTH) {
-        char line[48];
-        (void)snprintf(line, sizeof(line), "Content-Length: %llu\r\n",
-                       (unsigned long long)h->length);
-        put(b, line);
-    }
+    if (way && way->authorization)
+        strbuf_printf(b, "Proxy-Authorization: %s\r\n", way->authorization);
+    if (h->framing == FRAME_CHUNKED)
+        strbuf_puts(b, "Transfer-Encoding: chunked\r\n");
+    else if (h->framing == FRAME_LENGTH)
+        strbuf_printf(b, "Content-Length: %llu\r\n", (unsigned long long)h->length);
     if (c->x->upgrade) {
-        put(b, "Connection: Upgrade\r\nUpgrade: ");
-        put_bytes(b, h->upgrade_to);
-        put(b, "\r\n");
+        strbuf_puts(b, "Connection: Upgrade\r\n");
+        put_field(b, BYTES("Upgrade"), h->upgrade_to);
     }
-    put(b, "\r\n");
+    strbuf_puts(b, "\r\n");
+}
+
+static bool is_tls_scheme(struct bytes scheme)
+{
+    return scheme.n > 1 && (scheme.p[scheme.n - 1] | 32) == 's';
 }
 
 /* Host and port that the request is for. */
@@ -145,6 +159,8 @@ static enum http_problem read_target(struct client *c, const struct http_head *h
         uint16_t port;
         if (h->form == TARGET_AUTHORITY || !h->host.p)
             return h->host.p ? HTTP_TARGET : HTTP_HOST_MISSING;
+        if (h->form == TARGET_ABSOLUTE && is_tls_scheme(h->scheme))
+            return HTTP_SCHEME;
         if (host_parse_port(h->host, 80, &named, &port) != HOST_FINE)
             return HTTP_HOST_BAD;
         q.host = c->target.host;
@@ -162,7 +178,7 @@ static enum http_problem read_target(struct client *c, const struct http_head *h
     uint16_t otherwise = connect ? 0 : 80;
     if (connect)
         q.protocol = NET_HTTPS;
-    if (h->form == TARGET_ABSOLUTE && h->scheme.n > 1 && (h->scheme.p[h->scheme.n - 1] | 32) == 's')
+    if (h->form == TARGET_ABSOLUTE && is_tls_scheme(h->scheme))
         return HTTP_SCHEME; /* https and wss go through CONNECT */
     if (!from.p)
         return HTTP_HOST_MISSING;
@@ -198,7 +214,12 @@ static void start_exchange(struct client *c)
 {
     c->state = CLIENT_EXCHANGE;
     timer_stop(&c->timer);
-    (void)buffer_put(&c->up, c->x->head.p, c->x->head.n);
+    /* Without its head the body would be read as a request. */
+    if (!buffer_put(&c->up, c->x->head.p, c->x->head.n)) {
+        c->client.starved = true;
+        client_end(c);
+        return;
+    }
     /* Over a connection that stood already the server may close at this very moment. */
     if (!c->x->reused || !body_done(&c->x->request))
         strbuf_release(&c->x->head);
@@ -206,7 +227,7 @@ static void start_exchange(struct client *c)
 
 static bool same_server(const struct client *c)
 {
-    return c->server.watch.fd >= 0 && !c->server.ended && !c->server.broken &&
+    return c->server.watch.fd >= 0 && !c->server_unix && !c->server.ended && !c->server.broken &&
            c->server_request.port == c->request.port &&
            c->server_request.host.kind == c->request.host.kind &&
            c->server_request.host.n == c->request.host.n &&
@@ -252,6 +273,7 @@ static void dial_socket(struct client *c, struct bytes path)
         refuse(c, &gone, false, false);
     } else {
         c->server_unix = true;
+        c->server_request = (struct netrequest){0};
         start_exchange(c);
     }
 }
@@ -333,22 +355,20 @@ static void take_request(struct client *c, const struct http_head *h)
         return;
     }
     const struct way_out *way = to_socket ? NULL : way_for(c->proxy, &c->request);
-    put_request(c, h, way && way->kind == WAY_HTTP);
-    /* It waits until the server stands; what the field's value points to goes with the head. */
-    struct buffer head = c->up;
-    c->up = (struct buffer){0};
-    strbuf_put(&c->x->head, buffer_bytes(&head).p, buffer_n(&head));
-    buffer_release(&head);
+    /* It waits until the server stands. */
+    put_request(c, h, way && way->kind == WAY_HTTP, to_socket);
     char path[108];
     size_t n_path = to_socket ? MIN_OF(named->value.n, sizeof(path)) : 0;
     memcpy(path, to_socket ? named->value.p : "", n_path);
     buffer_take(&c->in, h->n);
-    if (strbuf_failed(&c->x->head))
+    if (strbuf_failed(&c->x->head)) {
+        c->client.starved = true;
         client_end(c);
-    else if (to_socket)
+    } else if (to_socket) {
         dial_socket(c, (struct bytes){path, n_path});
-    else
+    } else {
         dial_or_reuse(c);
+    }
 }
 
 /* Is there the end of a head behind what was looked at already? */
@@ -373,6 +393,9 @@ bool http_head_step(struct client *c)
         client_end(c);
         return false;
     }
+    /* Who asks and asks, and reads no answer, waits. */
+    if (buffer_n(&c->out) >= BODY_AHEAD)
+        return false;
     /* The server may say that it has closed. */
     if (c->server.watch.fd >= 0 && c->server.readable)
         client_drop_server(c);
@@ -482,10 +505,14 @@ static void bad_gateway(struct client *c, unsigned status, const char *reason, c
 {
     const struct refusal r = {
         .status = status, .reason = reason, .request = &c->request, .text = text};
-    if (c->x->head_sent)
+    if (c->x->head_sent) {
         client_reset(c); /* half a response is on its way: only an end that is an error tells so */
-    else
-        refuse(c, &r, false, c->x->keep && body_done(&c->x->request));
+        return;
+    }
+    /* What it said and was sent is of no use to another request. */
+    client_drop_server(c);
+    c->server_unix = false;
+    refuse(c, &r, false, status != 400 && c->x->keep && body_done(&c->x->request));
 }
 
 static void put_response(struct client *c, const struct http_head *h, bool keep)
@@ -538,6 +565,7 @@ static bool take_response(struct client *c)
         return true;
     }
     if (h->status < 200) { /* 100 and 103: more will come */
+        x->informed = true;
         if (x->minor > 0)
             put_response(c, h, false);
         buffer_take(&c->down, h->n);
@@ -556,12 +584,23 @@ static bool take_response(struct client *c)
     return true;
 }
 
+/* RFC 9110, 9.2.2, as far as there is no body. */
+static bool is_repeatable(const char *method)
+{
+    static const char *const words[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq(method, words[i]))
+            return true;
+    return false;
+}
+
 /* The connection was closed before a byte of a response came, and it had been used before: the
  * server had closed it already. */
 static bool try_again(struct client *c)
 {
     struct exchange *x = c->x;
-    if (!x->reused || x->head_sent || x->head.n == 0 || !body_done(&x->request))
+    if (!x->reused || x->head_sent || x->informed || buffer_n(&c->down) || x->head.n == 0 ||
+        !body_done(&x->request) || !is_repeatable(x->method))
         return false;
     x->reused = false;
     client_drop_server(c);

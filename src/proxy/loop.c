@@ -183,8 +183,9 @@ int loop_run(struct loop *l, int (*before)(void *data, int timeout), void *data)
 {
     struct epoll_event events[EVENTS_A_ROUND];
     while (!l->stop) {
-        int timeout = l->tasks ? 0 : next_due(l);
-        timeout = before(data, timeout);
+        /* It may start timers and tasks. */
+        int timeout = before(data, -1), due = l->tasks ? 0 : next_due(l);
+        timeout = timeout < 0 || (due >= 0 && due < timeout) ? due : timeout;
         int n = epoll_wait(l->epoll, events, EVENTS_A_ROUND, timeout);
         if (n < 0 && errno != EINTR)
             return -errno;

@@ -39,9 +39,9 @@ static void stop(struct proxy *p)
         client_end(p->clients);
     launcher_finish(p);
     pool_close(p);
+    resolve_close(p); /* tells those who still wait, the stub among them */
     udp_close(p);
     stub_close(p);
-    resolve_close(p);
     for (size_t i = 0; i < p->n_pipes; i++) {
         fd_close(p->pipes[i][0]);
         fd_close(p->pipes[i][1]);

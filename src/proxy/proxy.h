@@ -241,6 +241,7 @@ struct exchange {
     bool server_keep;          /* the server's connection may be used again */
     bool reused;               /* it is from the pool */
     bool chunk_up, chunk_down; /* framed anew */
+    bool informed;             /* a 1xx came */
     struct body request, response;
     struct strbuf head; /* the request's, until it cannot be needed (again) */
 };

@@ -140,10 +140,10 @@ int tunnel_move(struct proxy *p, struct tunnel *t, struct stream *client, struct
                 struct buffer *to_server, struct buffer *to_client, bool *ret_again)
 {
     *ret_again = false;
+    /* A server that takes no more may have said why: that goes to the client all the same. */
     int r = move(p, &t->up, client, server, to_server, ret_again);
-    if (r >= 0)
-        r = move(p, &t->down, server, client, to_client, ret_again);
-    if (r < 0)
-        return r;
+    int d = move(p, &t->down, server, client, to_client, ret_again);
+    if (r < 0 || d < 0)
+        return r < 0 ? r : d;
     return !(t->up.done && t->down.done);
 }

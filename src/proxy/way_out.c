@@ -367,7 +367,8 @@ static void ready(struct watch *w, uint32_t events)
 {
     struct handshake *h = (struct handshake *)(void *)w;
     stream_event(&h->stream, events);
-    (void)stream_read(&h->stream, &h->in, LIMIT_HEAD);
+    while (stream_read(&h->stream, &h->in, LIMIT_HEAD))
+        ;
     int r = h->state == SHAKE_HTTP ? take_http(h) : take_socks(h);
     if (r == 0 && (h->stream.ended || !stream_write(&h->stream, &h->out)))
         r = -ECONNRESET;
