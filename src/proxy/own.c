@@ -22,19 +22,38 @@ static void ask_for_all(int fd)
     (void)send(fd, &request, request.head.nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void take_address(struct proxy *p, const struct nlmsghdr *head)
+/* A header of SIZE bytes from the beginning of *LEFT. */
+static bool peek(struct bytes left, void *ret, size_t size)
 {
-    const struct ifaddrmsg *m = NLMSG_DATA(head);
-    int left = (int)head->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*m));
-    const size_t n = m->ifa_family == AF_INET ? 4 : 16;
-    if (left < 0 || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+    if (left.n < size)
+        return false;
+    memcpy(ret, left.p, size);
+    return true;
+}
+
+/* Past N bytes, and what fills them up to four. */
+static struct bytes past(struct bytes left, size_t n)
+{
+    const size_t whole = MIN_OF((n + 3) & ~(size_t)3, left.n);
+    return (struct bytes){left.p + whole, left.n - whole};
+}
+
+/* TEXT: an ifaddrmsg with its attributes. */
+static void take_address(struct proxy *p, struct bytes text)
+{
+    struct ifaddrmsg m;
+    struct rtattr a;
+    if (!peek(text, &m, sizeof(m)) || (m.ifa_family != AF_INET && m.ifa_family != AF_INET6))
         return;
-    for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if ((a->rta_type != IFA_LOCAL && a->rta_type != IFA_ADDRESS) || RTA_PAYLOAD(a) != n)
+    const size_t n = m.ifa_family == AF_INET ? 4 : 16;
+    text = past(text, sizeof(m));
+    for (; peek(text, &a, sizeof(a)) && a.rta_len >= sizeof(a) && a.rta_len <= text.n;
+         text = past(text, a.rta_len)) {
+        if ((a.rta_type != IFA_LOCAL && a.rta_type != IFA_ADDRESS) || a.rta_len != sizeof(a) + n)
             continue;
         /* Of a point-to-point link IFA_ADDRESS is the other end: no harm in refusing that, too. */
         struct address own = {.family = n == 4 ? ADDRESS_V4 : ADDRESS_V6};
-        memcpy(own.b, RTA_DATA(a), n);
+        memcpy(own.b, text.p + sizeof(a), n);
         if (netpolicy_add_own(p->policy, &own) < 0)
             proxy_exhausted(p, ENOMEM);
     }
@@ -45,7 +64,8 @@ static void ready(struct watch *w, uint32_t events)
     struct proxy *p = (struct proxy *)(void *)((char *)w - offsetof(struct proxy, addresses));
     (void)events;
     for (;;) {
-        _Alignas(struct nlmsghdr) char buf[16384];
+        char buf[16384];
+        struct nlmsghdr head;
         ssize_t n = recv(w->fd, buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && errno == ENOBUFS) {
             ask_for_all(w->fd);
@@ -53,12 +73,13 @@ static void ready(struct watch *w, uint32_t events)
         }
         if (n < 0)
             return;
-        int left = (int)n;
-        for (const struct nlmsghdr *head = (const struct nlmsghdr *)(const void *)buf;
-             NLMSG_OK(head, (unsigned)left); head = NLMSG_NEXT(head, left))
-            if (head->nlmsg_type == RTM_NEWADDR &&
-                head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct ifaddrmsg)))
-                take_address(p, head);
+        struct bytes left = {buf, (size_t)n};
+        for (; peek(left, &head, sizeof(head)) && head.nlmsg_len >= sizeof(head) &&
+               head.nlmsg_len <= left.n;
+             left = past(left, head.nlmsg_len))
+            if (head.nlmsg_type == RTM_NEWADDR)
+                take_address(p,
+                             (struct bytes){left.p + sizeof(head), head.nlmsg_len - sizeof(head)});
     }
 }
 
