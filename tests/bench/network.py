@@ -64,12 +64,16 @@ class Network:
                     f.write(text.format(port=port, dir=self.dir))
                 self.start([program, *argv[1:], path], port)
 
+    def build(self):
+        """Where libraries and helpers are. The release build is the launcher alone: then the ordinary one."""
+        build = os.path.dirname(os.path.dirname(os.path.dirname(self.bawn)))
+        return build if os.path.exists(os.path.join(build, "src/proxy/bawn-proxy")) else os.path.join(self.top, "build")
+
     def install(self):
         """bawn and its proxy, where they look for each other; and a profile for each way to start."""
         libexec = os.path.join(self.s.path, "libexec/bawn")
         os.makedirs(libexec, exist_ok=True)
-        build = os.path.dirname(os.path.dirname(os.path.dirname(self.bawn)))
-        shutil.copy(os.path.join(build, "src/proxy/bawn-proxy"), libexec)
+        shutil.copy(os.path.join(self.build(), "src/proxy/bawn-proxy"), libexec)
         home = self.s.make("network/home")
         with open(f"{home}/config.toml", "w") as f:
             f.write("sandbox_backend = \"bundled\"\n[permissions.filtered]\nextends = \":workspace\"\n[permissions.filtered.network]\nenabled = true\n"
@@ -177,7 +181,7 @@ class Network:
 
     def policy(self):
         """(ms to read 100,000 patterns, ns a decision)."""
-        build = os.path.dirname(os.path.dirname(os.path.dirname(self.bawn)))
+        build = self.build()
         program = os.path.join(self.s.bin, "bench_netpolicy")
         subprocess.run(["cc", "-O2", "-std=gnu17", "-D_GNU_SOURCE", "-I" + os.path.join(self.top, "src"), "-o", program,
                         os.path.join(self.top, "tests/bench/bench_netpolicy.c"),
