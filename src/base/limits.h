@@ -16,6 +16,7 @@
 #define MAX_PLAN_MOUNTS   1000000u             /* the kernel's own limit is nearer */
 #define MAX_PASS_FDS      256u                 /* descriptors of --pass-fd */
 #define MAX_JSON_DEPTH    64u                  /* nesting of JSON, written or read */
+#define MAX_RACE_TRIES    100u                 /* a file replaced all the time */
 
 /* The network. */
 #define MAX_NET_RULES 1000000u /* as many keys as a file may have */

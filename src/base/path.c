@@ -167,7 +167,8 @@ int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_mi
     }
     while (n > 0 && p[n - 1] == '/')
         p[--n] = '\0';
-    for (;;) {
+    const size_t all = n;
+    for (unsigned lost = 0;;) {
         char saved = p[n];
         p[n] = '\0';
         _cleanup_fd_ int fd = path_openat2(AT_FDCWD, n ? p : "/", O_PATH, 0, 0);
@@ -175,6 +176,10 @@ int path_canonical(struct arena *a, const char *path, char **ret, size_t *ret_mi
         if (fd >= 0) {
             char *real, *whole;
             int r = path_of_fd(a, fd, &real);
+            if (r == -ENOENT && lost++ < MAX_RACE_TRIES) {
+                n = all; /* removed, or replaced by a rename, since it was opened: once more */
+                continue;
+            }
             if (r < 0)
                 return r;
             const char *rest = p + n + strspn(p + n, "/");

@@ -32,8 +32,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RACE_TRIES 100u /* against a program that rewrites the file all the time */
-
 struct target {
     struct arena arena;
     const struct edit_request *request;
@@ -263,7 +261,7 @@ static int write_and_rename(const struct target *t)
 
 static int change_locked(struct target *t, bool *ret_changed)
 {
-    for (unsigned i = 0; i < RACE_TRIES; i++) {
+    for (unsigned i = 0; i < MAX_RACE_TRIES; i++) {
         int r = compose(t, ret_changed);
         if (r == 0 && *ret_changed)
             r = write_and_rename(t);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -178,6 +180,34 @@ static void test_canonical(void **state)
     assert_int_equal(path_canonical(&s->arena, name, &real, NULL), -ENAMETOOLONG);
 }
 
+/* A file that is replaced all the time is there at every moment. */
+static void test_canonical_renamed(void **state)
+{
+    struct scratch *s = *state;
+    char *name = in(s, "renamed"), *next = in(s, "renamed.tmp");
+    put(name, "x");
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;) {
+            int fd = open(next, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            if (fd < 0 || close(fd) < 0 || rename(next, name) < 0)
+                _exit(1);
+        }
+    for (size_t i = 0; i < 20000; i++) {
+        struct arena a = {0};
+        char *real;
+        size_t missing = 99;
+        assert_int_equal(path_canonical(&a, name, &real, &missing), 0);
+        assert_string_equal(real, name);
+        assert_int_equal(missing, 0);
+        arena_release(&a);
+    }
+    int status;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
 static void test_of_fd(void **state)
 {
     struct scratch *s = *state;
@@ -269,9 +299,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_join),      cmocka_unit_test(test_lexical),
-        cmocka_unit_test(test_canonical), cmocka_unit_test(test_of_fd),
-        cmocka_unit_test(test_openat2),   cmocka_unit_test(test_mkdirs),
-        cmocka_unit_test(test_read_file),
+        cmocka_unit_test(test_canonical), cmocka_unit_test(test_canonical_renamed),
+        cmocka_unit_test(test_of_fd),     cmocka_unit_test(test_openat2),
+        cmocka_unit_test(test_mkdirs),    cmocka_unit_test(test_read_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

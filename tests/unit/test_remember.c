@@ -130,8 +130,11 @@ static void test_many_writers(void **unused)
             for (int k = 0; k < LINES; k++) {
                 char line[32];
                 (void)snprintf(line, sizeof(line), "line %d", (i + k) % LINES);
-                if (remember_line(s.file, line, NULL, NULL) < 0)
+                struct error err = {0};
+                if (remember_line(s.file, line, NULL, &err) < 0) {
+                    (void)fprintf(stderr, "%s\n", err.message);
                     _exit(1);
+                }
             }
             _exit(0);
         }
