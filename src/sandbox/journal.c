@@ -276,6 +276,11 @@ static int remove_placeholder(struct journal_file *f, const struct journal_recor
     int fd = held ? held->fd : own;
     struct stat st;
     *ret_was = false;
+    /* What was not there a moment ago may be there now: another bawn's spare, which it uses. */
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        return 0;
+    if (fd < 0 && fd != -EACCES)
+        return fd;
     if (!held && fd >= 0 && (fstat(fd, &st) < 0 || !is_recorded(&st, record)))
         return 0;
     bool empty = fd < 0 || placeholder_is_empty(fd);

@@ -1164,6 +1164,59 @@ static void test_killed_with_two_homes(void **unused)
     killed_at_any_instant(2);
 }
 
+/* A directory that a dead run wrote down may be another bawn's spare by now. Where the start that
+ * works the dead run off finds nothing, that bawn puts it back a moment later, and uses it. */
+static void test_a_dead_runs_is_anothers_spare(void **unused)
+{
+    (void)unused;
+    enum { ROUNDS = 400 };
+    struct scratch s;
+    make_scratch(&s);
+    struct scratch dead = other_home(&s, "dead"), other = other_home(&s, "other");
+    unsigned seed = 31;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct journal *j;
+        struct stat st;
+        dev_t dev;
+        ino_t ino, again;
+        int go[2];
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct journal *left = open_ok(&dead);
+            _exit(journal_hold(left, s.fd, s.work, ".git", &dev, &ino, NULL) < 0);
+        }
+        wait_ok(pid);
+        j = open_ok(&other);
+        assert_int_equal(journal_hold(j, s.fd, s.work, ".git", &dev, &ino, NULL), 0);
+        journal_close(j);
+        assert_int_equal(count_in(s.work), 0); /* on the other's shelf */
+
+        assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+        pid = fork();
+        if (pid == 0) {
+            char c;
+            (void)close(go[1]);
+            if (read(go[0], &c, 1) != 0)
+                _exit(1);
+            nap(next_random(&seed) % 200);
+            journal_close(open_ok(&dead));
+            _exit(0);
+        }
+        (void)next_random(&seed);
+        (void)close(go[0]);
+        j = open_ok(&other);
+        (void)close(go[1]);
+        nap(100);
+        assert_int_equal(journal_hold(j, s.fd, s.work, ".git", &dev, &again, NULL), 0);
+        wait_ok(pid);
+        assert_int_equal(fstatat(s.fd, ".git", &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(st.st_ino, again);
+        journal_close(j);
+        assert_int_equal(count_in(s.work), 0);
+    }
+    drop_scratch(&s);
+}
+
 /* ---- the text ---- */
 
 #define HEAD "bawn-placeholders 1\n"
@@ -1262,6 +1315,7 @@ int main(void)
         cmocka_unit_test(test_all_or_none),
         cmocka_unit_test(test_killed_at_any_instant),
         cmocka_unit_test(test_killed_with_two_homes),
+        cmocka_unit_test(test_a_dead_runs_is_anothers_spare),
         cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
