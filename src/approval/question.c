@@ -7,11 +7,11 @@
  */
 #include "approval/ask.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/json_read.h"
 
 #include <errno.h>
-#include <time.h>
 
 static const char *const words[] = {
     [ANSWER_ONCE] = "once", [ANSWER_SESSION] = "session", [ANSWER_REMEMBER] = "remember",
@@ -25,9 +25,7 @@ const char *answer_word(enum answer_kind kind)
 
 uint64_t ask_clock_ms(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)clock_ms();
 }
 
 bool question_offers(const struct question *q, enum answer_kind kind)

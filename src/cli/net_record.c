@@ -1,11 +1,11 @@
 /* The record of a filtered network. See net_record.h. */
 #include "cli/net_record.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/vec.h"
 
 #include <errno.h>
-#include <time.h>
 
 #define MOST_SEEN    3000u /* different decisions of a run that are counted */
 #define MOST_REFUSED 1000u /* of them refusals: a flood of those hides nothing that was allowed */
@@ -44,9 +44,8 @@ static bool is_same(const struct wire_event *a, const struct wire_event *b)
 {
     return a->answer.rule == b->answer.rule && a->answer.decision == b->answer.decision &&
            a->answer.reason == b->answer.reason && a->asked == b->asked &&
-           a->request.port == b->request.port && a->request.protocol == b->request.protocol &&
-           a->request.host.n == b->request.host.n &&
-           memcmp(a->request.host.name, b->request.host.name, a->request.host.n) == 0 &&
+           a->request.protocol == b->request.protocol &&
+           netrequest_same_place(&a->request, &b->request) &&
            (!is_refused(a) || str_eq(a->method, b->method));
 }
 
@@ -77,12 +76,7 @@ static size_t find(const struct net_record *r, const struct wire_event *e, struc
 
 static const char *source_word(const struct netanswer *a)
 {
-    static const char *const words[] = {[NET_OF_PROFILE] = "profile",
-                                        [NET_OF_RULES] = "rules",
-                                        [NET_OF_PROJECT] = "project",
-                                        [NET_OF_REQUIRED] = "requirements",
-                                        [NET_OF_SESSION] = "session"};
-    return a->rule ? words[a->rule->source] : NULL;
+    return a->rule ? net_source_word(a->rule->source) : NULL;
 }
 
 static void note_refusal(struct net_record *r, struct seen *s)
@@ -257,13 +251,6 @@ void net_record_flush(struct net_record *r, const char **ret_problem)
     r->beyond.n = 0;
 }
 
-static int64_t unix_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void net_record_finish(struct net_record *r, const char **ret_problem)
 {
     struct net_event events[MOST_WAITING];
@@ -275,7 +262,7 @@ void net_record_finish(struct net_record *r, const char **ret_problem)
         if (s->count < 2)
             continue;
         events[n] = event_of(r, &s->event, addresses[n]);
-        events[n].time_ms = unix_ms();
+        events[n].time_ms = clock_unix_ms();
         events[n++].count = s->count;
         if (n == MOST_WAITING) {
             append(r, events, n, ret_problem);
@@ -283,7 +270,7 @@ void net_record_finish(struct net_record *r, const char **ret_problem)
         }
     }
     if (r->more && !r->audit_lost)
-        events[n++] = (struct net_event){.time_ms = unix_ms(),
+        events[n++] = (struct net_event){.time_ms = clock_unix_ms(),
                                          .reason = "not_recorded",
                                          .profile = r->setup.profile,
                                          .parent = r->setup.parent,

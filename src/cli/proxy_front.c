@@ -13,6 +13,7 @@
  */
 #include "cli/proxy_front.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "cli/net_record.h"
 #include "cli/network_rules.h"
@@ -27,7 +28,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #define AT_ONCE   32  /* messages of one turn: the terminal and the filter wait meanwhile */
 #define FINISH_MS 500 /* for what is still on its way at the end */
@@ -305,22 +305,15 @@ static int listening(void *data, const struct net_listener *listeners, size_t n,
     return r == 0 && f->opening.any ? listen_to_both(f, err) : r;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* What is still on its way, for a moment. */
 static void drain(struct net_front *f)
 {
-    int64_t until = now_ms() + FINISH_MS;
+    int64_t until = clock_ms() + FINISH_MS;
     bool done = proxy_say(&f->proxy, WIRE_FINISH, 0, NULL, 0) < 0;
     while (!done) {
         struct wire_head head;
         struct bytes payload;
-        int64_t left = until - now_ms();
+        int64_t left = until - clock_ms();
         if (left <= 0 || !proxy_wait(&f->proxy, (int)left))
             return;
         int r = proxy_recv(&f->proxy, &head, &payload);
@@ -338,10 +331,10 @@ static void drain(struct net_front *f)
 static void drain_opened(struct net_front *f)
 {
     struct proxy *p = &f->opening.process;
-    int64_t until = now_ms() + FINISH_MS;
+    int64_t until = clock_ms() + FINISH_MS;
     bool done = p->fd < 0 || proxy_say(p, WIRE_FINISH, 0, NULL, 0) < 0;
     while (!done) {
-        int64_t left = until - now_ms();
+        int64_t left = until - clock_ms();
         if (left <= 0 || !proxy_wait(p, (int)left) || !take_opened(f, &done))
             return;
     }

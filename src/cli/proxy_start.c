@@ -7,6 +7,7 @@
  */
 #include "cli/proxy_start.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
@@ -29,13 +30,6 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the program ---- */
 
@@ -232,10 +226,10 @@ int proxy_start(struct proxy *p, const struct proxy_program *program,
 
 bool proxy_wait(const struct proxy *p, int timeout_ms)
 {
-    int64_t until = now_ms() + timeout_ms;
+    int64_t until = clock_ms() + timeout_ms;
     for (;;) {
         struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
-        int64_t left = until - now_ms();
+        int64_t left = until - clock_ms();
         int r = p->fd < 0 || left < 0 ? 0 : poll(&pfd, 1, (int)left);
         if (r >= 0 || errno != EINTR)
             return r > 0;
@@ -273,11 +267,11 @@ static int is_gone(struct proxy *p, int r, struct error *err)
 
 int proxy_await(struct proxy *p, struct bytes *ret_text, struct error *err)
 {
-    int64_t until = now_ms() + LISTEN_MS;
+    int64_t until = clock_ms() + LISTEN_MS;
     int r = p->fd < 0 ? -EPIPE : 0;
     while (r == 0) {
         struct wire_head head;
-        int64_t left = until - now_ms();
+        int64_t left = until - clock_ms();
         if (left <= 0 || !proxy_wait(p, (int)left))
             return is_gone(p, -ETIMEDOUT, err);
         r = proxy_recv(p, &head, ret_text);

@@ -1,10 +1,10 @@
 /* The event of one decision. See run_front.h. */
 #include "cli/run_front.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
-#include <time.h>
 
 static const char *policy_word(enum policy_kind kind)
 {
@@ -82,9 +82,7 @@ int front_record(struct front *f, const char *action, const struct answer *answe
     const struct rule *rule =
         j->decided && j->decided->n_matches ? j->decided->matches[0].rule : NULL;
     char policy[SHA256_HEX_BYTES];
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    e->time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    e->time_ms = clock_unix_ms();
     if (!e->id[0] && event_new_id(e->id) < 0)
         return error_set(err, -EIO, "the kernel has no random bytes");
     e->argv = (const char *const *)f->options.rest;

@@ -152,7 +152,7 @@ static void put_status(struct queue *out, unsigned status, const struct strbuf *
     char line[32];
     (void)snprintf(line, sizeof(line), "HTTP/1.1 %u ", status);
     (void)queue_puts(out, line);
-    (void)queue_puts(out, reason && reason->n ? reason->p : status_text(status));
+    (void)queue_puts(out, reason && reason->n ? reason->p : http_status_text(status));
     (void)queue_puts(out, "\r\n");
 }
 

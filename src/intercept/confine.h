@@ -2,12 +2,10 @@
 #ifndef BAWN_INTERCEPT_CONFINE_H
 #define BAWN_INTERCEPT_CONFINE_H
 
-#include "base/error.h"
+#include "helper/confine.h"
 
 #include <linux/filter.h>
 
-/* At the very start: nobody reads this memory. */
-int confine_memory(struct error *err);
 /* When all that is needed of files was read. */
 int confine(struct error *err);
 /* The filter of system calls. Static storage. */

@@ -1,52 +1,9 @@
 /* A request and its response, in no protocol's form. See intercept.h. */
 #include "intercept/intercept.h"
 
-#include "base/json.h"
+#include "helper/refusal.h"
 
 #define RETRIES 2u
-
-const char *status_text(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *text;
-    } texts[] = {
-        {100, "Continue"},
-        {103, "Early Hints"},
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {206, "Partial Content"},
-        {301, "Moved Permanently"},
-        {302, "Found"},
-        {303, "See Other"},
-        {304, "Not Modified"},
-        {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {414, "URI Too Long"},
-        {421, "Misdirected Request"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].status == status)
-            return texts[i].text;
-    return "";
-}
 
 /* ---- life ---- */
 
@@ -164,19 +121,6 @@ bool exchange_head_came(struct exchange *x)
 
 /* ---- answers of our own ---- */
 
-static void put_place(const struct netrule *r, struct strbuf *out)
-{
-    strbuf_printf(out, "requests of \"%s\" = \"%s\"", show(r->pattern),
-                  net_decision_word(r->decision));
-    if (r->file) {
-        strbuf_puts(out, " (");
-        strbuf_put_printable(out, r->file, strlen(r->file));
-        if (r->line)
-            strbuf_printf(out, ":%u", r->line);
-        strbuf_putc(out, ')');
-    }
-}
-
 static void put_hint(const struct exchange *x, enum net_reason reason, struct strbuf *out)
 {
     const struct intercept_settings *s = &x->session->intercept->settings;
@@ -200,36 +144,18 @@ struct said {
 static void put_body(const struct exchange *x, const struct said *r, struct strbuf *out)
 {
     const struct session *s = x->session;
-    const char *block = s->intercept->settings.block_message;
-    bool decided = r->reason != NET_ALLOWED;
-    _cleanup_strbuf_ struct strbuf message = {0}, hint = {0}, rule = {0};
-    struct json j;
-    bool six = s->target.host.kind == HOST_ADDRESS && s->target.host.address.family == ADDRESS_V6;
-    strbuf_printf(&message, six ? "[%s]:%u: %s" : "%s:%u: %s", s->target.host.name, s->target.port,
-                  r->text);
-    if (r->rule) {
-        put_place(r->rule, &rule);
-        strbuf_printf(&message, "; rule %s", strbuf_text(&rule));
-    }
-    if (decided && block) {
-        strbuf_puts(&message, ". ");
-        strbuf_put_printable(&message, block, strlen(block));
-    }
+    _cleanup_strbuf_ struct strbuf hint = {0};
     put_hint(x, r->reason, &hint);
-    json_begin(&j, out);
-    json_object(&j);
-    json_kv_int(&j, "status", (int64_t)r->status);
-    json_kv_string(&j, "host", s->target.host.name);
-    json_kv_int(&j, "port", s->target.port);
-    json_kv_string(&j, "protocol", net_protocol_word(s->target.protocol));
-    json_kv_string(&j, "reason", r->word);
-    json_kv_string(&j, "decision", decided ? "deny" : NULL);
-    json_kv_string(&j, "source", r->rule ? "profile" : NULL);
-    json_kv_string(&j, "rule", rule.n ? rule.p : NULL);
-    json_kv_string(&j, "message", strbuf_text(&message));
-    json_kv_string(&j, "hint", hint.n ? hint.p : NULL);
-    json_end_object(&j);
-    strbuf_putc(out, '\n');
+    const struct refusal_body body = {.status = r->status,
+                                      .reason = r->word,
+                                      .request = &s->target,
+                                      .text = r->text,
+                                      .decided = r->reason != NET_ALLOWED,
+                                      .rule = r->rule,
+                                      .rule_of = "requests of ",
+                                      .block_message = s->intercept->settings.block_message,
+                                      .hint = strbuf_text(&hint)};
+    refusal_json(&body, out);
 }
 
 static void answer(struct exchange *x, const struct said *r)

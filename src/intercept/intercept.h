@@ -25,14 +25,15 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "intercept/confine.h"
-#include "intercept/handover.h"
+#include "helper/events.h"
+#include "helper/handover.h"
 #include "intercept/secrets.h"
 #include "intercept/settings.h"
 #include "network/wire.h"
 #include "proxy/http_body.h"
 #include "proxy/http_head.h"
-#include "proxy/limits.h"
-#include "proxy/loop.h"
+#include "helper/limits.h"
+#include "helper/loop.h"
 
 #include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
@@ -211,7 +212,6 @@ void exchange_refuse(struct exchange *x, unsigned status, enum net_reason reason
 void exchange_fail(struct exchange *x, const char *word, const char *text);
 /* May the request be sent a second time? */
 bool exchange_can_repeat(const struct exchange *x);
-const char *status_text(unsigned status);
 
 /* ---- may it be made? (judge.c) ---- */
 
@@ -327,7 +327,8 @@ int launcher_start(struct intercept *ic, struct error *err); /* waits for the se
 void launcher_say(struct intercept *ic, enum wire_kind kind, const char *text, size_t n);
 int launcher_watch(struct intercept *ic);
 void launcher_flush(struct intercept *ic);
-void launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
+/* False: there is no room; what it allows must not be acted on. */
+bool launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
                      enum net_reason reason, const struct netrule *rule, const char *method);
 
 struct intercept {
@@ -338,9 +339,7 @@ struct intercept {
     struct ca *ca;
     SSL_CTX *to_clients, *to_servers;
     struct watch launcher, handover;
-    struct strbuf events;
-    VEC(uint32_t) event_ends;
-    uint64_t n_dropped;
+    struct events events;
     struct session *sessions;
     size_t n_sessions;
     bool finishing;

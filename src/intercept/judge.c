@@ -44,16 +44,17 @@ static bool is_overridden(const struct exchange *x)
     return false;
 }
 
-static void record(const struct exchange *x, enum net_decision decision, enum net_reason reason,
+static bool record(const struct exchange *x, enum net_decision decision, enum net_reason reason,
                    const struct netrule *rule)
 {
-    launcher_record(x->session->intercept, &x->session->target, decision, reason, rule, x->method);
+    return launcher_record(x->session->intercept, &x->session->target, decision, reason, rule,
+                           x->method);
 }
 
 static void refuse(struct exchange *x, unsigned status, enum net_reason reason, const char *text,
                    const struct netrule *rule)
 {
-    record(x, NET_DENY, reason, rule);
+    (void)record(x, NET_DENY, reason, rule);
     exchange_refuse(x, status, reason, NULL, text, rule);
 }
 
@@ -178,7 +179,11 @@ void judge_exchange(struct exchange *x)
         refuse(x, 403, NET_REQUEST, a.text, a.rule);
         return;
     }
-    record(x, NET_ALLOW, NET_ALLOWED, a.rule);
+    if (!record(x, NET_ALLOW, NET_ALLOWED, a.rule)) {
+        exchange_refuse(x, 503, NET_ALLOWED, "not_recorded",
+                        "it is allowed, and there is no room to write that down", NULL);
+        return;
+    }
     if (!put_secrets(x)) {
         exchange_refuse(x, 431, NET_ALLOWED, "head_too_long",
                         "there is no room for the credential among the header fields", NULL);

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define SETTINGS_MOST (64u << 20)
 
@@ -84,63 +83,22 @@ void launcher_say(struct intercept *ic, enum wire_kind kind, const char *text, s
 
 /* ---- decisions ---- */
 
-void launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
+bool launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
                      enum net_reason reason, const struct netrule *rule, const char *method)
 {
-    struct timespec ts;
-    struct wire_event e = {.request = *q};
-    uint32_t *end = ic->events.n < LIMIT_EVENTS_BYTES ? vec_push(&ic->event_ends) : NULL;
-    if (!end) {
-        ic->n_dropped++;
-        return;
-    }
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    e.time_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-    e.answer = (struct netanswer){.decision = decision, .reason = reason, .rule = rule};
-    (void)printable(e.method, sizeof(e.method), method, strlen(method));
-    wire_event_write(&e, &ic->events);
-    *end = (uint32_t)ic->events.n;
-    if (strbuf_failed(&ic->events)) {
-        ic->event_ends.n--;
-        ic->n_dropped++;
-    }
-}
-
-static void drop(struct intercept *ic, size_t n, size_t bytes)
-{
-    memmove(ic->events.p, ic->events.p + bytes, ic->events.n - bytes);
-    ic->events.n -= bytes;
-    ic->event_ends.n -= n;
-    memmove(ic->event_ends.v, ic->event_ends.v + n, ic->event_ends.n * sizeof(uint32_t));
-    vec_foreach (end, &ic->event_ends)
-        *end -= (uint32_t)bytes;
+    const struct netanswer a = {.decision = decision, .reason = reason, .rule = rule};
+    return events_add(&ic->events, q, &a, false, method, EVENTS_MOST);
 }
 
 void launcher_flush(struct intercept *ic)
 {
-    while (ic->event_ends.n > 0) {
-        size_t n = 0, bytes = 0;
-        while (n < ic->event_ends.n && n < UINT16_MAX &&
-               ic->event_ends.v[n] <= WIRE_MESSAGE_MAX - sizeof(struct wire_head))
-            bytes = ic->event_ends.v[n++];
-        struct wire_head head = {.kind = WIRE_EVENTS,
-                                 .count = (uint16_t)n,
-                                 .version = WIRE_VERSION,
-                                 .dropped = ic->n_dropped};
-        int r = wire_send(ic->launcher.fd, &head, ic->events.p, bytes, NULL, 0);
-        if (r == -EAGAIN) {
-            loop_change_level(&ic->loop, &ic->launcher, EPOLLIN | EPOLLOUT);
-            return;
-        }
-        if (r < 0) {
-            ic->loop.stop = true;
-            return;
-        }
-        ic->n_dropped = 0;
-        drop(ic, n, bytes);
+    int r = events_flush(&ic->events, ic->launcher.fd);
+    if (r < 0 && r != -EAGAIN) {
+        ic->loop.stop = true;
+        return;
     }
-    loop_change_level(&ic->loop, &ic->launcher, EPOLLIN);
-    if (ic->finishing) {
+    loop_change_level(&ic->loop, &ic->launcher, r < 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (r == 0 && ic->finishing) {
         launcher_say(ic, WIRE_READY, NULL, 0);
         ic->loop.stop = true;
     }

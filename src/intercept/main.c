@@ -50,7 +50,7 @@ static void handed_over(struct watch *w, uint32_t events)
 static int flush(void *data, int timeout)
 {
     struct intercept *ic = data;
-    if (ic->event_ends.n)
+    if (ic->events.ends.n)
         launcher_flush(ic);
     return timeout;
 }
@@ -105,8 +105,7 @@ int main(void)
     ca_free(ic.ca);
     tls_close(&ic);
     secrets_release(&ic.secrets);
-    strbuf_release(&ic.events);
-    vec_release(&ic.event_ends);
+    events_release(&ic.events);
     arena_release(&ic.arena);
     return r < 0;
 }

@@ -408,7 +408,7 @@ static bool run_client(struct session *s)
     bool moved = link_step(&s->client);
     if (s->client.state == LINK_FAILED) {
         if (s->names_differ)
-            launcher_record(s->intercept, &s->target, NET_DENY, NET_OTHER_HOST, NULL, "");
+            (void)launcher_record(s->intercept, &s->target, NET_DENY, NET_OTHER_HOST, NULL, "");
         session_end(s);
         return false;
     }

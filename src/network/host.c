@@ -301,6 +301,21 @@ enum host_problem host_parse_port(struct bytes text, uint16_t otherwise, struct 
     return HOST_FINE;
 }
 
+bool host_eq(const struct host *a, const struct host *b)
+{
+    return a->kind == b->kind && a->n == b->n && memcmp(a->name, b->name, a->n) == 0 &&
+           (a->kind == HOST_NAME || address_eq(&a->address, &b->address));
+}
+
+uint64_t host_hash(uint64_t seed, const struct host *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        seed = (seed ^ (uint8_t)h->name[i]) * 0x9e3779b97f4a7c15u;
+        seed ^= seed >> 29;
+    }
+    return seed;
+}
+
 bool host_is_localhost(const struct host *h)
 {
     static const char name[] = "localhost";

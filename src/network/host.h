@@ -55,6 +55,9 @@ bool host_port(struct bytes text, uint16_t *ret);
 /* From an address that came as bytes (SOCKS). */
 void host_of_address(const struct address *a, struct host *ret);
 
+bool host_eq(const struct host *a, const struct host *b);
+/* For tables whose keys strangers choose: SEED is drawn at random. */
+uint64_t host_hash(uint64_t seed, const struct host *h);
 /* localhost, or a name below it: loopback, whatever a resolver says (RFC 6761). */
 bool host_is_localhost(const struct host *h);
 

@@ -19,10 +19,36 @@ struct unpack {
     bool bad;
 };
 
-static inline void pack_u32(struct strbuf *out, uint32_t v)
+/* N bytes; zeros after a fault. */
+static inline void unpack(struct unpack *u, void *ret, size_t n)
 {
-    strbuf_put(out, &v, sizeof(v));
+    if (u->bad || n > u->left.n) {
+        u->bad = true;
+        memset(ret, 0, n);
+        return;
+    }
+    if (n)
+        memcpy(ret, u->left.p, n);
+    u->left.p += n;
+    u->left.n -= n;
 }
+
+#define DEFINE_NUMBER(bits)                                                                        \
+    static inline void pack_u##bits(struct strbuf *out, uint##bits##_t v)                          \
+    {                                                                                              \
+        strbuf_put(out, &v, sizeof(v));                                                            \
+    }                                                                                              \
+    static inline uint##bits##_t unpack_u##bits(struct unpack *u)                                  \
+    {                                                                                              \
+        uint##bits##_t v;                                                                          \
+        unpack(u, &v, sizeof(v));                                                                  \
+        return v;                                                                                  \
+    }
+DEFINE_NUMBER(8)
+DEFINE_NUMBER(16)
+DEFINE_NUMBER(32)
+DEFINE_NUMBER(64)
+#undef DEFINE_NUMBER
 
 static inline void pack_text(struct strbuf *out, const char *s)
 {
@@ -34,19 +60,6 @@ static inline void pack_text(struct strbuf *out, const char *s)
     pack_u32(out, s ? (uint32_t)n : PACK_NO_TEXT);
     if (s)
         strbuf_put(out, s, n + 1);
-}
-
-static inline uint32_t unpack_u32(struct unpack *u)
-{
-    uint32_t v = 0;
-    if (u->bad || u->left.n < sizeof(v)) {
-        u->bad = true;
-        return 0;
-    }
-    memcpy(&v, u->left.p, sizeof(v));
-    u->left.p += sizeof(v);
-    u->left.n -= sizeof(v);
-    return v;
 }
 
 /* At most MAX, or it is a fault. */

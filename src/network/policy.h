@@ -41,6 +41,8 @@ enum net_source {
     NET_OF_SESSION,  /* somebody answered */
 };
 
+const char *net_source_word(enum net_source source); /* "profile", … */
+
 /* One rule as it was written. Strings must outlive the policy; the rule is copied. */
 struct netrule {
     const char *pattern; /* as in pattern.h */
@@ -111,6 +113,12 @@ struct netrequest {
     unsigned protocol; /* one NET_* bit */
 };
 
+/* Is it the same host and port? */
+static inline bool netrequest_same_place(const struct netrequest *a, const struct netrequest *b)
+{
+    return a->port == b->port && host_eq(&a->host, &b->host);
+}
+
 struct netanswer {
     enum net_decision decision; /* never NET_NONE */
     enum net_reason reason;
@@ -130,6 +138,10 @@ bool netpolicy_may_reach(const struct netpolicy *p, const struct host *host, str
 void netpolicy_decide_addresses(const struct netpolicy *p, const struct netrequest *q,
                                 const struct address *addresses, size_t n, struct netanswer *ret);
 
+/* "example.com:443", "[::1]:80". */
+void netrequest_place(const struct netrequest *q, struct strbuf *out);
+/* " (FILE:LINE)", or nothing. */
+void netrule_place(const struct netrule *r, struct strbuf *out);
 /* One sentence about a refusal: "10.0.0.1 is private (RFC 1918)". */
 void netpolicy_say(const struct netrequest *q, const struct netanswer *a, struct strbuf *out);
 /* What would allow it: the line to add to PROFILE (a name, or NULL), or the rule to look at;

@@ -79,7 +79,35 @@ const char *net_reason_header(enum net_reason r)
     return reasons[r].header;
 }
 
+const char *net_source_word(enum net_source source)
+{
+    static const char *const words[] = {[NET_OF_PROFILE] = "profile",
+                                        [NET_OF_RULES] = "rules",
+                                        [NET_OF_PROJECT] = "project",
+                                        [NET_OF_REQUIRED] = "requirements",
+                                        [NET_OF_SESSION] = "session"};
+    assert((size_t)source < ARRAY_LEN(words));
+    return words[source];
+}
+
 /* ---- sentences ---- */
+
+void netrequest_place(const struct netrequest *q, struct strbuf *out)
+{
+    bool v6 = q->host.kind == HOST_ADDRESS && q->host.address.family == ADDRESS_V6;
+    strbuf_printf(out, v6 ? "[%s]:%u" : "%s:%u", q->host.name, q->port);
+}
+
+void netrule_place(const struct netrule *r, struct strbuf *out)
+{
+    if (!r->file)
+        return;
+    strbuf_puts(out, " (");
+    strbuf_put_printable(out, r->file, strlen(r->file));
+    if (r->line)
+        strbuf_printf(out, ":%u", r->line);
+    strbuf_putc(out, ')');
+}
 
 /* The address that decided; the name itself where it is loopback by what it is called. */
 static void put_target(const struct netrequest *q, const struct netanswer *a, struct strbuf *out)
@@ -226,13 +254,7 @@ static void hint_rule(const struct netanswer *a, struct strbuf *out)
         return;
     }
     strbuf_puts(out, "deny wins over every allow: take the rule out");
-    if (r->file) {
-        strbuf_puts(out, " (");
-        strbuf_put_printable(out, r->file, strlen(r->file));
-        if (r->line)
-            strbuf_printf(out, ":%u", r->line);
-        strbuf_putc(out, ')');
-    }
+    netrule_place(r, out);
 }
 
 void netpolicy_hint(const char *profile, const struct netrequest *q, const struct netanswer *a,

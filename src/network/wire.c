@@ -1,132 +1,53 @@
 /*
  * The bytes between the launcher and bawn-proxy. See wire.h.
  *
- * Numbers stand as the machine has them, unaligned; a text is its length, its bytes and a NUL, so
- * that a reader can point into what it was given; NO_TEXT as the length is NULL. A reader goes
- * through `struct take`: it never moves past the end, and after the first fault everything it
- * yields is zero, so that the fault is looked at once, where something is about to be believed.
+ * Numbers and texts are those of pack.h: a reader never moves past the end, and after the first
+ * fault everything it yields is zero, so that the fault is looked at once, where something is about
+ * to be believed.
  */
 #include "network/wire.h"
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "network/pack.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define SETTINGS_MAGIC 0x746e7762u /* "bwnt" */
-#define NO_TEXT        UINT32_MAX
 #define NO_RANGE       UINT16_MAX
-#define MAX_SETTING    65536u /* bytes of one text */
 #define MAX_SOCKETS    4096u
 #define MAX_OWN        65536u
 #define ALL_PROTOCOLS  (NET_HTTP | NET_HTTPS | NET_SOCKS_TCP | NET_SOCKS_UDP | NET_TCP)
 
 /* ---- numbers and texts ---- */
 
-struct take {
-    struct bytes left;
-    bool bad;
-};
-
-static void take(struct take *t, void *ret, size_t n)
+/* One byte, at most MAX, or it is a fault. */
+static unsigned take_word(struct unpack *t, unsigned max)
 {
-    if (t->bad || n > t->left.n) {
-        t->bad = true;
-        memset(ret, 0, n);
-        return;
-    }
-    if (n)
-        memcpy(ret, t->left.p, n);
-    t->left.p += n;
-    t->left.n -= n;
-}
-
-#define DEFINE_NUMBER(bits)                                                                        \
-    static uint##bits##_t take_u##bits(struct take *t)                                             \
-    {                                                                                              \
-        uint##bits##_t v;                                                                          \
-        take(t, &v, sizeof(v));                                                                    \
-        return v;                                                                                  \
-    }                                                                                              \
-    static void put_u##bits(struct strbuf *out, uint##bits##_t v)                                  \
-    {                                                                                              \
-        strbuf_put(out, &v, sizeof(v));                                                            \
-    }
-DEFINE_NUMBER(8)
-DEFINE_NUMBER(16)
-DEFINE_NUMBER(32)
-DEFINE_NUMBER(64)
-
-/* At most MAX, or it is a fault. */
-static unsigned take_word(struct take *t, unsigned max)
-{
-    unsigned v = take_u8(t);
+    unsigned v = unpack_u8(t);
     t->bad = t->bad || v > max;
     return t->bad ? 0 : v;
 }
 
-static bool take_bool(struct take *t)
+static bool take_bool(struct unpack *t)
 {
     return take_word(t, 1) == 1;
 }
 
-static void put_text(struct strbuf *out, const char *s)
-{
-    size_t n = s ? strlen(s) : 0;
-    if (n > MAX_SETTING) {
-        out->failed = true;
-        return;
-    }
-    put_u32(out, s ? (uint32_t)n : NO_TEXT);
-    if (s)
-        strbuf_put(out, s, n + 1);
-}
-
-static const char *take_text(struct take *t)
-{
-    uint32_t n = take_u32(t);
-    const char *p = t->left.p;
-    if (t->bad || n == NO_TEXT)
-        return NULL;
-    if (n > MAX_SETTING || n >= t->left.n || memchr(p, '\0', (size_t)n + 1) != p + n) {
-        t->bad = true;
-        return NULL;
-    }
-    t->left.p += n + 1;
-    t->left.n -= (size_t)n + 1;
-    return p;
-}
-
-/* A text that may not be NULL. */
-static const char *take_some(struct take *t)
-{
-    const char *s = take_text(t);
-    t->bad = t->bad || !s;
-    return s;
-}
-
-/* How many of a thing follow, each of SIZE bytes at least. */
-static size_t take_count(struct take *t, size_t max, size_t size)
-{
-    uint32_t n = take_u32(t);
-    t->bad = t->bad || n > max || n > t->left.n / size;
-    return t->bad ? 0 : n;
-}
-
 static void put_address(struct strbuf *out, const struct address *a)
 {
-    put_u8(out, a->family);
+    pack_u8(out, a->family);
     strbuf_put(out, a->b, sizeof(a->b));
 }
 
 /* NONE: may it be no address? */
-static struct address take_address(struct take *t, bool none)
+static struct address take_address(struct unpack *t, bool none)
 {
     static const uint8_t zero[sizeof(((struct address *)0)->b)];
-    struct address a = {.family = take_u8(t)};
-    take(t, a.b, sizeof(a.b));
+    struct address a = {.family = unpack_u8(t)};
+    unpack(t, a.b, sizeof(a.b));
     size_t n = a.family == ADDRESS_V4 ? 4 : a.family == ADDRESS_V6 ? sizeof(a.b) : 0;
     if ((n == 0 && (a.family || !none)) || memcmp(a.b + n, zero, sizeof(a.b) - n) != 0)
         t->bad = true;
@@ -151,70 +72,70 @@ static void put_rule(struct strbuf *out, const struct netrule *r, const struct n
         flags |= SAME_LAYER;
     if (before && same(r->file, before->file))
         flags |= SAME_FILE;
-    put_u8(out, (uint8_t)flags);
-    put_u8(out, (uint8_t)r->decision);
-    put_u8(out, (uint8_t)r->source);
-    put_u8(out, r->level);
-    put_u32(out, r->protocols);
-    put_u16(out, r->port);
-    put_u32(out, r->line);
-    put_u32(out, r->column);
-    put_text(out, r->pattern);
-    put_text(out, r->message);
+    pack_u8(out, (uint8_t)flags);
+    pack_u8(out, (uint8_t)r->decision);
+    pack_u8(out, (uint8_t)r->source);
+    pack_u8(out, r->level);
+    pack_u32(out, r->protocols);
+    pack_u16(out, r->port);
+    pack_u32(out, r->line);
+    pack_u32(out, r->column);
+    pack_text(out, r->pattern);
+    pack_text(out, r->message);
     if (!(flags & SAME_LAYER))
-        put_text(out, r->layer);
+        pack_text(out, r->layer);
     if (!(flags & SAME_FILE))
-        put_text(out, r->file);
+        pack_text(out, r->file);
 }
 
-static struct netrule take_rule(struct take *t, const struct netrule *before, uint32_t id)
+static struct netrule take_rule(struct unpack *t, const struct netrule *before, uint32_t id)
 {
     unsigned flags = take_word(t, SAME_LAYER | SAME_FILE);
     struct netrule r = {.id = id};
     r.decision = (enum net_decision)take_word(t, NET_DENY);
     r.source = (enum net_source)take_word(t, NET_OF_SESSION);
-    r.level = take_u8(t);
-    r.protocols = take_u32(t);
-    r.port = take_u16(t);
-    r.line = take_u32(t);
-    r.column = take_u32(t);
-    r.pattern = take_some(t);
-    r.message = take_text(t);
+    r.level = unpack_u8(t);
+    r.protocols = unpack_u32(t);
+    r.port = unpack_u16(t);
+    r.line = unpack_u32(t);
+    r.column = unpack_u32(t);
+    r.pattern = unpack_some(t);
+    r.message = unpack_text(t);
     if ((flags && !before) || r.decision == NET_NONE || (r.protocols & ~ALL_PROTOCOLS))
         t->bad = true;
     if (t->bad)
         return (struct netrule){0};
-    r.layer = flags & SAME_LAYER ? before->layer : take_text(t);
-    r.file = flags & SAME_FILE ? before->file : take_text(t);
+    r.layer = flags & SAME_LAYER ? before->layer : unpack_text(t);
+    r.file = flags & SAME_FILE ? before->file : unpack_text(t);
     return r;
 }
 
 int wire_settings_write(const struct wire_settings *s, struct strbuf *out)
 {
-    put_u32(out, SETTINGS_MAGIC);
-    put_u32(out, WIRE_VERSION);
-    put_u8(out, s->policy.allow_local);
-    put_u8(out, s->policy.local_fixed);
-    put_u8(out, s->policy.managed_only);
-    put_u8(out, s->policy.ask_unknown);
-    put_u8(out, s->policy.ask_rule);
-    put_u8(out, s->limited);
-    put_u8(out, s->socks_udp);
-    put_u8(out, s->all_unix_sockets);
-    put_u8(out, s->intercepts);
-    put_text(out, s->profile);
-    put_text(out, s->block_message);
-    put_text(out, s->upstream_http);
-    put_text(out, s->upstream_https);
-    put_text(out, s->upstream_all);
-    put_text(out, s->no_upstream);
-    put_u32(out, (uint32_t)s->n_unix_sockets);
+    pack_u32(out, SETTINGS_MAGIC);
+    pack_u32(out, WIRE_VERSION);
+    pack_u8(out, s->policy.allow_local);
+    pack_u8(out, s->policy.local_fixed);
+    pack_u8(out, s->policy.managed_only);
+    pack_u8(out, s->policy.ask_unknown);
+    pack_u8(out, s->policy.ask_rule);
+    pack_u8(out, s->limited);
+    pack_u8(out, s->socks_udp);
+    pack_u8(out, s->all_unix_sockets);
+    pack_u8(out, s->intercepts);
+    pack_text(out, s->profile);
+    pack_text(out, s->block_message);
+    pack_text(out, s->upstream_http);
+    pack_text(out, s->upstream_https);
+    pack_text(out, s->upstream_all);
+    pack_text(out, s->no_upstream);
+    pack_u32(out, (uint32_t)s->n_unix_sockets);
     for (size_t i = 0; i < s->n_unix_sockets; i++)
-        put_text(out, s->unix_sockets[i]);
-    put_u32(out, (uint32_t)s->n_rules);
+        pack_text(out, s->unix_sockets[i]);
+    pack_u32(out, (uint32_t)s->n_rules);
     for (size_t i = 0; i < s->n_rules; i++)
         put_rule(out, &s->rules[i], i ? &s->rules[i - 1] : NULL);
-    put_u32(out, (uint32_t)s->n_own);
+    pack_u32(out, (uint32_t)s->n_own);
     for (size_t i = 0; i < s->n_own; i++)
         put_address(out, &s->own[i]);
     opened_write(&s->opened, out);
@@ -222,14 +143,14 @@ int wire_settings_write(const struct wire_settings *s, struct strbuf *out)
     return strbuf_failed(out) ? -ENOMEM : 0;
 }
 
-static int take_sockets(struct take *t, struct arena *a, struct wire_settings *s)
+static int take_sockets(struct unpack *t, struct arena *a, struct wire_settings *s)
 {
-    size_t n = take_count(t, MAX_SOCKETS, 5);
+    size_t n = unpack_count(t, MAX_SOCKETS, 5);
     const char **paths = n ? arena_zalloc(a, n, sizeof(*paths)) : NULL;
     if (n && !paths)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        paths[i] = take_some(t);
+        paths[i] = unpack_some(t);
         t->bad = t->bad || !paths[i] || paths[i][0] != '/';
     }
     s->unix_sockets = paths;
@@ -237,9 +158,9 @@ static int take_sockets(struct take *t, struct arena *a, struct wire_settings *s
     return 0;
 }
 
-static int take_rules(struct take *t, struct arena *a, struct wire_settings *s)
+static int take_rules(struct unpack *t, struct arena *a, struct wire_settings *s)
 {
-    size_t n = take_count(t, MAX_NET_RULES, RULE_BYTES);
+    size_t n = unpack_count(t, MAX_NET_RULES, RULE_BYTES);
     struct netrule *rules = n ? arena_zalloc(a, n, sizeof(*rules)) : NULL;
     if (n && !rules)
         return -ENOMEM;
@@ -250,9 +171,9 @@ static int take_rules(struct take *t, struct arena *a, struct wire_settings *s)
     return 0;
 }
 
-static int take_own(struct take *t, struct arena *a, struct wire_settings *s)
+static int take_own(struct unpack *t, struct arena *a, struct wire_settings *s)
 {
-    size_t n = take_count(t, MAX_OWN, ADDRESS_BYTES);
+    size_t n = unpack_count(t, MAX_OWN, ADDRESS_BYTES);
     struct address *own = n ? arena_zalloc(a, n, sizeof(*own)) : NULL;
     if (n && !own)
         return -ENOMEM;
@@ -266,9 +187,9 @@ static int take_own(struct take *t, struct arena *a, struct wire_settings *s)
 int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings *ret,
                        struct error *err)
 {
-    struct take t = {.left = text};
+    struct unpack t = {.left = text};
     struct wire_settings s = {0};
-    if (take_u32(&t) != SETTINGS_MAGIC || take_u32(&t) != WIRE_VERSION)
+    if (unpack_u32(&t) != SETTINGS_MAGIC || unpack_u32(&t) != WIRE_VERSION)
         return error_set(err, -EINVAL, "the proxy's settings are of another build of bawn");
     s.policy.allow_local = take_bool(&t);
     s.policy.local_fixed = take_bool(&t);
@@ -279,12 +200,12 @@ int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings 
     s.socks_udp = take_bool(&t);
     s.all_unix_sockets = take_bool(&t);
     s.intercepts = take_bool(&t);
-    s.profile = take_text(&t);
-    s.block_message = take_text(&t);
-    s.upstream_http = take_text(&t);
-    s.upstream_https = take_text(&t);
-    s.upstream_all = take_text(&t);
-    s.no_upstream = take_text(&t);
+    s.profile = unpack_text(&t);
+    s.block_message = unpack_text(&t);
+    s.upstream_http = unpack_text(&t);
+    s.upstream_https = unpack_text(&t);
+    s.upstream_all = unpack_text(&t);
+    s.no_upstream = unpack_text(&t);
     int r = take_sockets(&t, a, &s);
     if (r == 0)
         r = take_rules(&t, a, &s);
@@ -305,12 +226,12 @@ int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings 
 
 static void put_range(struct strbuf *out, const struct address_range *range)
 {
-    put_u16(out, range ? (uint16_t)(range - address_ranges) : NO_RANGE);
+    pack_u16(out, range ? (uint16_t)(range - address_ranges) : NO_RANGE);
 }
 
-static const struct address_range *take_range(struct take *t)
+static const struct address_range *take_range(struct unpack *t)
 {
-    uint16_t at = take_u16(t);
+    uint16_t at = unpack_u16(t);
     if (t->bad || at == NO_RANGE)
         return NULL;
     t->bad = at >= n_address_ranges;
@@ -318,9 +239,9 @@ static const struct address_range *take_range(struct take *t)
 }
 
 /* Visible ASCII only. */
-static void take_visible(struct take *t, size_t n, char *ret)
+static void take_visible(struct unpack *t, size_t n, char *ret)
 {
-    take(t, ret, n);
+    unpack(t, ret, n);
     ret[n] = '\0';
     for (size_t i = 0; !t->bad && i < n; i++)
         t->bad = ret[i] <= ' ' || ret[i] >= 0x7f;
@@ -328,7 +249,7 @@ static void take_visible(struct take *t, size_t n, char *ret)
 
 /* What host_parse() makes of the text: nothing else can become a host on this side either. Of a
  * host that was refused as none only the text, or nothing, is told. */
-static void take_host(struct take *t, bool none, struct host *ret)
+static void take_host(struct unpack *t, bool none, struct host *ret)
 {
     struct host h = {0};
     size_t n = take_word(t, HOST_NAME_MAX_BYTES);
@@ -348,32 +269,32 @@ void wire_event_write(const struct wire_event *e, struct strbuf *out)
 {
     const struct netanswer *a = &e->answer;
     size_t n = strnlen(e->method, sizeof(e->method) - 1);
-    put_u64(out, (uint64_t)e->time_ms);
-    put_u8(out, (uint8_t)a->decision);
-    put_u8(out, (uint8_t)a->reason);
-    put_u32(out, a->rule ? a->rule->id : WIRE_RULE_NONE);
-    put_u8(out, (uint8_t)a->class);
+    pack_u64(out, (uint64_t)e->time_ms);
+    pack_u8(out, (uint8_t)a->decision);
+    pack_u8(out, (uint8_t)a->reason);
+    pack_u32(out, a->rule ? a->rule->id : WIRE_RULE_NONE);
+    pack_u8(out, (uint8_t)a->class);
     put_range(out, a->range);
     put_address(out, &a->address);
-    put_u8(out, a->own);
-    put_u8(out, e->asked);
-    put_u8(out, (uint8_t)e->request.protocol);
-    put_u16(out, e->request.port);
-    put_u8(out, e->request.host.n);
+    pack_u8(out, a->own);
+    pack_u8(out, e->asked);
+    pack_u8(out, (uint8_t)e->request.protocol);
+    pack_u16(out, e->request.port);
+    pack_u8(out, e->request.host.n);
     strbuf_put(out, e->request.host.name, e->request.host.n);
-    put_u8(out, (uint8_t)n);
+    pack_u8(out, (uint8_t)n);
     strbuf_put(out, e->method, n);
 }
 
 int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_rules,
                     struct wire_event *ret)
 {
-    struct take t = {.left = *text};
-    struct wire_event e = {.time_ms = (int64_t)take_u64(&t)};
+    struct unpack t = {.left = *text};
+    struct wire_event e = {.time_ms = (int64_t)unpack_u64(&t)};
     struct netanswer *a = &e.answer;
     a->decision = (enum net_decision)take_word(&t, NET_DENY);
     a->reason = (enum net_reason)take_word(&t, NET_BAD_HOST);
-    uint32_t id = take_u32(&t);
+    uint32_t id = unpack_u32(&t);
     a->class = (enum address_class)take_word(&t, ADDRESS_METADATA);
     a->range = take_range(&t);
     a->address = take_address(&t, true);
@@ -381,7 +302,7 @@ int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_ru
     e.asked = take_bool(&t);
     unsigned protocol = take_word(&t, ALL_PROTOCOLS);
     e.request.protocol = protocol;
-    e.request.port = take_u16(&t);
+    e.request.port = unpack_u16(&t);
     take_host(&t, a->reason == NET_BAD_HOST, &e.request.host);
     take_visible(&t, take_word(&t, sizeof(e.method) - 1), e.method);
     if (t.bad || a->decision == NET_NONE || protocol == 0 || (protocol & (protocol - 1)) ||

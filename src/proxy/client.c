@@ -5,7 +5,7 @@
  */
 #include "proxy/proxy.h"
 
-#include "intercept/handover.h"
+#include "helper/handover.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -44,7 +44,7 @@ static void timed_out(struct timer *t)
     static const struct refusal late = {
         .status = 408, .reason = "timeout", .text = "the head of the request did not come in time"};
     if (c->state == CLIENT_HEAD && buffer_n(&c->in)) {
-        refuse_http(c->proxy, &late, false, false, &c->out);
+        refuse_http(c->proxy, &late, false, &c->out);
         client_finish(c);
         client_run(c);
     } else {

@@ -8,14 +8,12 @@
  * stands, or the proxy does not run.
  */
 #include "base/sys.h"
+#include "helper/confine.h"
 #include "proxy/proxy.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
@@ -29,67 +27,6 @@
 
 /* What c-ares reads. */
 static const char *const files[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"};
-
-/* ---- Landlock ---- */
-
-static uint64_t rights_of(int abi)
-{
-    uint64_t all =
-        LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |
-        LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-        LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
-        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
-        LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
-    if (abi >= 2)
-        all |= UAPI_LANDLOCK_ACCESS_FS_REFER;
-    if (abi >= 3)
-        all |= UAPI_LANDLOCK_ACCESS_FS_TRUNCATE;
-    if (abi >= 5)
-        all |= UAPI_LANDLOCK_ACCESS_FS_IOCTL_DEV;
-    return all;
-}
-
-static int confine_files(struct error *err)
-{
-    long abi =
-        syscall(UAPI_SYS_landlock_create_ruleset, NULL, 0, UAPI_LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi <= 0)
-        return 0;
-    struct uapi_landlock_ruleset_attr attr = {.handled_access_fs = rights_of((int)abi)};
-    if (abi >= 4)
-        attr.handled_access_net = UAPI_LANDLOCK_ACCESS_NET_BIND_TCP;
-    if (abi >= 6)
-        attr.scoped = UAPI_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | UAPI_LANDLOCK_SCOPE_SIGNAL;
-    _cleanup_fd_ int set = (int)syscall(UAPI_SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-    if (set < 0)
-        return error_errno(err, -errno, "cannot make a Landlock ruleset");
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        _cleanup_fd_ int fd = open(files[i], O_PATH | O_CLOEXEC);
-        struct landlock_path_beneath_attr rule = {LANDLOCK_ACCESS_FS_READ_FILE, fd};
-        if (fd >= 0 &&
-            syscall(UAPI_SYS_landlock_add_rule, set, UAPI_LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-            return error_errno(err, -errno, "cannot add a Landlock rule");
-    }
-    if (syscall(UAPI_SYS_landlock_restrict_self, set, 0) < 0)
-        return error_errno(err, -errno, "cannot enter the Landlock ruleset");
-    return 0;
-}
-
-/* ---- capabilities ---- */
-
-/* None is needed, also when root started it; those of the new user namespace go as well. */
-static int drop_capabilities(struct error *err)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[2] = {{0}, {0}};
-    for (int cap = 0; cap < 64; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            break; /* without CAP_SETPCAP there is nothing to drop either: nothing is executed */
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (syscall(SYS_capset, &header, none) < 0)
-        return error_errno(err, -errno, "cannot drop capabilities");
-    return 0;
-}
 
 /* ---- a root with nothing in it ---- */
 
@@ -198,14 +135,6 @@ static const int allowed[] = {
     SYS_clock_nanosleep,
 };
 
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the filter of system calls is not written for this machine"
-#endif
-
 #define FIELD(f)         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, f))
 #define RETURN(v)        BPF_STMT(BPF_RET | BPF_K, (v))
 #define EQUAL(k, t, f)   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (t), (f))
@@ -221,7 +150,7 @@ static int confine_calls(struct error *err)
         memcpy(&code[n], put_, sizeof(put_));                                                      \
         n += ARRAY_LEN(put_);                                                                      \
     } while (0)
-    PUT(FIELD(arch), EQUAL(ARCH, 1, 0), RETURN(SECCOMP_RET_KILL_PROCESS), FIELD(nr));
+    PUT(FIELD(arch), EQUAL(CONFINE_ARCH, 1, 0), RETURN(SECCOMP_RET_KILL_PROCESS), FIELD(nr));
     for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
         PUT(EQUAL((unsigned)allowed[i], 0, 1), RETURN(SECCOMP_RET_ALLOW));
     /* Memory, but never to be executed. */
@@ -242,17 +171,6 @@ static int confine_calls(struct error *err)
 
 /* ---- limits ---- */
 
-_unused_ static uint64_t address_space(void)
-{
-    char text[256];
-    _cleanup_fd_ int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    uint64_t pages = 0;
-    for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
-        pages = pages * 10 + (uint64_t)(text[i] - '0');
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void set_limits(struct proxy *p)
 {
     struct rlimit files_now = {0}, none = {0};
@@ -264,27 +182,24 @@ static void set_limits(struct proxy *p)
     /* A connection takes two descriptors, and four more while both pipes of a tunnel are full. */
     uint64_t most = files_now.rlim_cur > 256 ? (files_now.rlim_cur - 128) / 3 : 16;
     p->most_clients = (size_t)MIN_OF(most, (uint64_t)LIMIT_CLIENTS);
-    (void)setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) /* it reserves terabytes, and writes its report to a file */
-    (void)setrlimit(RLIMIT_FSIZE, &none);
-    struct rlimit memory = {.rlim_cur = address_space() + LIMIT_MEMORY};
-    memory.rlim_max = memory.rlim_cur;
-    (void)setrlimit(RLIMIT_AS, &memory);
-#endif
+    if (!SANITIZED) /* their report is written to a file */
+        (void)setrlimit(RLIMIT_FSIZE, &none);
 }
 
 int confine(struct proxy *p, struct error *err)
 {
     const struct wire_settings *s = &p->settings;
     set_limits(p);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return error_errno(err, -errno, "cannot set no_new_privs");
+    int r = confine_memory(err);
+    if (r == 0)
+        r = confine_growth(err);
+    if (r < 0)
+        return r;
     /* A Unix socket is found by its name when it is asked for. */
     if (s->n_unix_sockets == 0 && !s->all_unix_sockets)
         leave_files();
-    int r = confine_files(err);
+    r = confine_files(files, ARRAY_LEN(files), err);
     if (r == 0)
-        r = drop_capabilities(err);
+        r = confine_capabilities(err);
     return r < 0 ? r : confine_calls(err);
 }

@@ -8,7 +8,7 @@
 #include "proxy/dns_message.h"
 
 #include "proxy/cut.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 enum { HEADER = 12, LABEL_MAX = 63, NAME_MAX_WIRE = 255, UDP_LEAST = 512, UDP_OURS = 1232 };
 enum { TYPE_OPT = 41, CLASS_IN = 1 };

@@ -36,11 +36,11 @@ static void put_bytes(struct buffer *b, struct bytes s)
 /* ---- refusing ---- */
 
 /* Ends the connection, but for requests that are wholly read. */
-static void refuse(struct client *c, const struct refusal *r, bool connect, bool keep)
+static void refuse(struct client *c, const struct refusal *r, bool keep)
 {
     struct refusal said = *r;
     said.no_body = c->x && str_eq(c->x->method, "HEAD");
-    refuse_http(c->proxy, &said, connect, keep, &c->out);
+    refuse_http(c->proxy, &said, keep, &c->out);
     if (keep) {
         http_reset(c);
         c->state = CLIENT_HEAD;
@@ -55,26 +55,25 @@ static void refuse_head(struct client *c, enum http_problem problem)
     const struct refusal r = {.status = http_problem_status(problem),
                               .reason = http_problem_word(problem),
                               .text = http_problem_text(problem)};
-    refuse(c, &r, false, false);
+    refuse(c, &r, false);
 }
 
-static void refuse_answer(struct client *c, const struct netanswer *a, bool connect, bool keep)
+static void refuse_answer(struct client *c, const struct netanswer *a, bool keep)
 {
     const struct refusal r = {.status = 403,
                               .header = net_reason_header(a->reason),
                               .reason = net_reason_word(a->reason),
                               .request = &c->request,
                               .answer = a};
-    refuse(c, &r, connect, keep);
+    refuse(c, &r, keep);
 }
 
 /* A refusal that needs no look at the policy. */
-static void refuse_reason(struct client *c, enum net_reason reason, const char *method,
-                          bool connect, bool keep)
+static void refuse_reason(struct client *c, enum net_reason reason, const char *method, bool keep)
 {
     const struct netanswer a = {.decision = NET_DENY, .reason = reason};
     (void)proxy_record(c->proxy, &c->request, &a, false, method);
-    refuse_answer(c, &a, connect, keep);
+    refuse_answer(c, &a, keep);
 }
 
 /* ---- the request's head ---- */
@@ -166,10 +165,7 @@ static enum http_problem read_target(struct client *c, const struct http_head *h
         q.host = c->target.host;
         q.port = c->target.port;
         c->request = q;
-        bool same = port == q.port && named.kind == q.host.kind &&
-                    (named.kind == HOST_NAME
-                         ? named.n == q.host.n && memcmp(named.name, q.host.name, named.n) == 0
-                         : address_eq(&named.address, &q.host.address));
+        bool same = port == q.port && host_eq(&named, &q.host);
         return same ? HTTP_FINE : HTTP_HOST_OTHER;
     }
     struct bytes from =
@@ -228,10 +224,7 @@ static void start_exchange(struct client *c)
 static bool same_server(const struct client *c)
 {
     return c->server.watch.fd >= 0 && !c->server_unix && !c->server.ended && !c->server.broken &&
-           c->server_request.port == c->request.port &&
-           c->server_request.host.kind == c->request.host.kind &&
-           c->server_request.host.n == c->request.host.n &&
-           memcmp(c->server_request.host.name, c->request.host.name, c->request.host.n) == 0;
+           netrequest_same_place(&c->server_request, &c->request);
 }
 
 static void dial_or_reuse(struct client *c)
@@ -268,9 +261,9 @@ static void dial_socket(struct client *c, struct bytes path)
                                    .header = net_reason_header(a.reason),
                                    .reason = "unix_socket_not_allowed",
                                    .text = "no rule allows this Unix socket"};
-        refuse(c, &no, false, false);
+        refuse(c, &no, false);
     } else if (r < 0 || client_take_server(c, fd) < 0) {
-        refuse(c, &gone, false, false);
+        refuse(c, &gone, false);
     } else {
         c->server_unix = true;
         c->server_request = (struct netrequest){0};
@@ -283,12 +276,12 @@ static void take_connect(struct client *c, const struct http_head *h)
     if (h->framing != FRAME_NONE) {
         static const struct refusal body = {
             .status = 400, .reason = "body", .text = "a CONNECT has no body"};
-        refuse(c, &body, true, false);
+        refuse(c, &body, false);
         return;
     }
     buffer_take(&c->in, h->n);
     if (client_opened(c) == NET_NEEDS_MITM) {
-        refuse_reason(c, NET_NEEDS_MITM, "CONNECT", true, false);
+        refuse_reason(c, NET_NEEDS_MITM, "CONNECT", false);
         return;
     }
     client_leave_server(c);
@@ -305,14 +298,14 @@ static void refuse_by_rule(struct client *c, const struct http_head *h,
     buffer_take(&c->in, h->n);
     (void)proxy_record(c->proxy, &c->request, &a, false, c->x->method);
     a.rule = by_rule->rule;
-    refuse_answer(c, &a, false, keep);
+    refuse_answer(c, &a, keep);
 }
 
 static void take_request(struct client *c, const struct http_head *h)
 {
     enum http_problem problem = read_target(c, h);
     if (problem == HTTP_HOST_OTHER && c->listener == LISTEN_TRANSPARENT) {
-        refuse_reason(c, NET_OTHER_HOST, "", false, false);
+        refuse_reason(c, NET_OTHER_HOST, "", false);
         return;
     }
     const struct http_field *named = http_field(h, "x-unix-socket");
@@ -320,7 +313,7 @@ static void take_request(struct client *c, const struct http_head *h)
     if (problem == HTTP_SCHEME) {
         static const struct refusal tls = {
             .status = 400, .reason = "scheme", .text = "https and wss go through CONNECT"};
-        refuse(c, &tls, false, false);
+        refuse(c, &tls, false);
         return;
     }
     if (problem != HTTP_FINE && !(to_socket && problem == HTTP_HOST_BAD)) {
@@ -343,7 +336,7 @@ static void take_request(struct client *c, const struct http_head *h)
         char method[24];
         (void)printable(method, sizeof(method), h->method.p, h->method.n);
         buffer_take(&c->in, h->n);
-        refuse_reason(c, NET_METHOD, method, false, h->framing == FRAME_NONE && h->keep_alive);
+        refuse_reason(c, NET_METHOD, method, h->framing == FRAME_NONE && h->keep_alive);
         return;
     }
     struct requests_answer by_rule = {.decision = NET_ALLOW};
@@ -449,7 +442,7 @@ void http_dialled(struct client *c, enum dial_result result, int fd)
     if (result != DIAL_CONNECTED) {
         const struct refusal r = refusal_of_dial(c->dial, result);
         bool keep = !connect && c->x && c->x->keep && body_done(&c->x->request);
-        refuse(c, &r, connect, keep);
+        refuse(c, &r, keep);
         return;
     }
     if (client_take_server(c, fd) < 0) {
@@ -512,7 +505,7 @@ static void bad_gateway(struct client *c, unsigned status, const char *reason, c
     /* What it said and was sent is of no use to another request. */
     client_drop_server(c);
     c->server_unix = false;
-    refuse(c, &r, false, status != 400 && c->x->keep && body_done(&c->x->request));
+    refuse(c, &r, status != 400 && c->x->keep && body_done(&c->x->request));
 }
 
 static void put_response(struct client *c, const struct http_head *h, bool keep)

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "network/host.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 /* Why a head was refused. Of a request all are 400 but where a status is said. */
 enum http_problem {
@@ -43,6 +43,9 @@ enum http_problem {
 const char *http_problem_word(enum http_problem p); /* "bare-lf" */
 const char *http_problem_text(enum http_problem p); /* a sentence without its full stop */
 unsigned http_problem_status(enum http_problem p);  /* 400, 414, 431, 501, 505 */
+
+/* The usual text beside a status; "Error" for those that have none here. */
+const char *http_status_text(unsigned status);
 
 struct http_field {
     struct bytes name, value; /* value without the space round it */

@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LAUNCHER_FD   3
@@ -144,31 +143,12 @@ void proxy_exhausted(struct proxy *p, int error)
 
 /* ---- decisions ---- */
 
-static int64_t unix_ms(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static struct wire_event event_of(const struct netrequest *q, const struct netanswer *a, bool asked,
-                                  const char *method)
-{
-    struct wire_event e = {.time_ms = unix_ms(), .request = *q, .answer = *a, .asked = asked};
-    (void)printable(e.method, sizeof(e.method), method, strlen(method));
-    return e;
-}
-
 /* ---- what was allowed before ---- */
 
 static uint64_t hash_request(const struct proxy *p, const struct netrequest *q)
 {
-    uint64_t h = p->noted_seed ^ (uint64_t)q->port << 32 ^ q->protocol;
-    for (size_t i = 0; i < q->host.n; i++) {
-        h = (h ^ (uint8_t)q->host.name[i]) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 29;
-    }
-    return h | 1; /* 0 is no hash */
+    const uint64_t seed = p->noted_seed ^ (uint64_t)q->port << 32 ^ q->protocol;
+    return host_hash(seed, &q->host) | 1; /* 0 is no hash */
 }
 
 static uint64_t *find_noted(struct proxy *p, const struct netrequest *q)
@@ -194,81 +174,34 @@ bool proxy_record(struct proxy *p, const struct netrequest *q, const struct neta
 {
     /* A flood of refusals leaves room for what is allowed. */
     const bool allowed = a->decision == NET_ALLOW;
-    const size_t most = allowed ? ARRAY_LEN(p->event_ends) : ARRAY_LEN(p->event_ends) / 2;
-    struct wire_event e = event_of(q, a, asked, method);
-    size_t before = p->events.n;
-    if (before < LIMIT_EVENTS_BYTES) {
-        if (p->n_event_ends >= most)
-            launcher_flush(p);
-        if (p->n_event_ends < most) {
-            wire_event_write(&e, &p->events);
-            if (!strbuf_failed(&p->events)) {
-                p->event_ends[p->n_event_ends++] = (uint32_t)p->events.n;
-                if (allowed)
-                    note_allowed(p, q);
-                return true;
-            }
-        }
-    }
-    p->n_dropped++;
-    return !allowed || *find_noted(p, q) != 0;
-}
-
-/* How many of the events that wait go into one message, and how many bytes they are. */
-static size_t fill_message(const struct proxy *p, size_t *ret_bytes)
-{
-    size_t n = 0;
-    *ret_bytes = 0;
-    while (n < p->n_event_ends && p->event_ends[n] <= WIRE_MESSAGE_MAX - sizeof(struct wire_head)) {
-        *ret_bytes = p->event_ends[n];
-        n++;
-    }
-    return n;
-}
-
-static void drop_events(struct proxy *p, size_t n, size_t bytes)
-{
-    memmove(p->events.p, p->events.p + bytes, p->events.n - bytes);
-    p->events.n -= bytes;
-    p->n_event_ends -= n;
-    memmove(p->event_ends, p->event_ends + n, p->n_event_ends * sizeof(p->event_ends[0]));
-    for (size_t i = 0; i < p->n_event_ends; i++)
-        p->event_ends[i] -= (uint32_t)bytes;
+    const size_t most = allowed ? EVENTS_MOST : EVENTS_MOST / 2;
+    if (p->events.ends.n >= most)
+        launcher_flush(p);
+    if (!events_add(&p->events, q, a, asked, method, most))
+        return !allowed || *find_noted(p, q) != 0;
+    if (allowed)
+        note_allowed(p, q);
+    return true;
 }
 
 void launcher_flush(struct proxy *p)
 {
-    while (p->n_event_ends > 0) {
-        size_t bytes, n = fill_message(p, &bytes);
-        struct wire_head head = {.kind = WIRE_EVENTS,
-                                 .count = (uint16_t)n,
-                                 .version = WIRE_VERSION,
-                                 .dropped = p->n_dropped};
-        int r = wire_send(p->launcher.fd, &head, p->events.p, bytes, NULL, 0);
-        if (r == -EAGAIN) {
-            loop_change_level(&p->loop, &p->launcher, EPOLLIN | EPOLLOUT);
-            p->events_blocked = true;
-            return;
-        }
-        if (r < 0) {
-            p->loop.stop = true;
-            return;
-        }
-        p->n_dropped = 0;
-        drop_events(p, n, bytes);
+    int r = events_flush(&p->events, p->launcher.fd);
+    if (r < 0 && r != -EAGAIN) {
+        p->loop.stop = true;
+        return;
     }
-    if (p->events_blocked) {
-        loop_change_level(&p->loop, &p->launcher, EPOLLIN);
-        p->events_blocked = false;
-    }
+    const bool blocked = r == -EAGAIN;
+    if (blocked != p->events_blocked)
+        loop_change_level(&p->loop, &p->launcher, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    p->events_blocked = blocked;
 }
 
 /* ---- questions ---- */
 
 static bool same_request(const struct netrequest *a, const struct netrequest *b)
 {
-    return a->port == b->port && a->protocol == b->protocol && a->host.kind == b->host.kind &&
-           a->host.n == b->host.n && memcmp(a->host.name, b->host.name, a->host.n) == 0;
+    return a->protocol == b->protocol && netrequest_same_place(a, b);
 }
 
 void proxy_judge(struct proxy *p, const struct netrequest *q, struct netanswer *ret,
@@ -314,7 +247,7 @@ static void question_due(struct timer *t)
 static bool put_question(struct proxy *p, struct question *q, const struct netanswer *a)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
-    struct wire_event e = event_of(&q->request, a, false, "");
+    const struct wire_event e = event_now(&q->request, a, false, "");
     struct wire_head head = {.kind = WIRE_ASK, .count = 1, .version = WIRE_VERSION, .id = q->id};
     wire_event_write(&e, &text);
     return !strbuf_failed(&text) && wire_send(p->launcher.fd, &head, text.p, text.n, NULL, 0) == 0;
@@ -416,7 +349,7 @@ void launcher_finish(struct proxy *p)
     if (!p->finishing)
         return;
     /* The launcher takes these now, and waits no longer than this does. */
-    for (int i = 0; i < 5 && p->n_event_ends; i++) {
+    for (int i = 0; i < 5 && p->events.ends.n; i++) {
         struct pollfd pfd = {.fd = p->launcher.fd, .events = POLLOUT};
         (void)poll(&pfd, 1, 100);
         launcher_flush(p);

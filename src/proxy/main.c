@@ -2,6 +2,7 @@
  * bawn-proxy: the way out of a sandbox whose network is filtered. bawn starts it, one a run; by
  * hand there is nothing to be done with it.
  */
+#include "helper/confine.h"
 #include "proxy/proxy.h"
 
 #include <errno.h>
@@ -48,13 +49,13 @@ static void stop(struct proxy *p)
     }
     netpolicy_free(p->policy);
     vec_release(&p->answers);
-    strbuf_release(&p->events);
+    events_release(&p->events);
     fd_close(p->addresses.fd);
     loop_release(&p->loop);
     arena_release(&p->arena);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if SANITIZED
 /* The search for leaks starts a process, which the filter of system calls forbids. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

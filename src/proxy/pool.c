@@ -13,12 +13,6 @@ struct pooled {
     struct timer timer;
 };
 
-static bool same_server(const struct netrequest *a, const struct netrequest *b)
-{
-    return a->port == b->port && a->host.kind == b->host.kind && a->host.n == b->host.n &&
-           memcmp(a->host.name, b->host.name, a->host.n) == 0;
-}
-
 static int leave(struct pooled *e, bool keep)
 {
     struct proxy *p = e->proxy;
@@ -54,7 +48,7 @@ static void due(struct timer *t)
 int pool_take(struct proxy *p, const struct netrequest *q)
 {
     for (struct pooled *e = p->pool; e; e = e->next)
-        if (same_server(&e->request, q))
+        if (netrequest_same_place(&e->request, q))
             return leave(e, true);
     return -1;
 }
@@ -64,7 +58,7 @@ void pool_put(struct proxy *p, const struct netrequest *q, int fd)
     size_t same = 0;
     struct pooled *last = NULL;
     for (struct pooled *e = p->pool; e; e = e->next) {
-        same += same_server(&e->request, q);
+        same += netrequest_same_place(&e->request, q);
         last = e;
     }
     struct pooled *e = same < LIMIT_POOL_HOST ? mem_zalloc(1, sizeof(*e)) : NULL;

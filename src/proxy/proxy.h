@@ -26,8 +26,9 @@
 #include "network/wire.h"
 #include "proxy/http_body.h"
 #include "proxy/http_head.h"
-#include "proxy/limits.h"
-#include "proxy/loop.h"
+#include "helper/limits.h"
+#include "helper/events.h"
+#include "helper/loop.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -325,9 +326,9 @@ struct refusal {
     const char *text;                 /* a sentence, where there is no answer */
     bool no_body;                     /* to HEAD */
 };
-/* An HTTP response, into OUT. KEEP: the connection goes on; CONNECT's body is one line. */
-void refuse_http(struct proxy *p, const struct refusal *r, bool connect, bool keep,
-                 struct buffer *out);
+/* An HTTP response, into OUT; one line of JSON serves CONNECT as well. KEEP: the connection goes
+ * on. */
+void refuse_http(struct proxy *p, const struct refusal *r, bool keep, struct buffer *out);
 /* The reason as a disconnect of SSH. */
 void refuse_ssh(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
                 struct buffer *out);
@@ -395,13 +396,10 @@ struct proxy {
     struct netpolicy *policy;
     int *sockets; /* of settings.unix_sockets, O_PATH; -1: was not there */
     struct watch launcher, addresses;
-    struct strbuf events;
-    uint32_t event_ends[4096]; /* where each of them ends */
-    size_t n_event_ends;
+    struct events events;
     uint64_t noted[8192]; /* hashes of what was allowed and written down */
     size_t n_noted;
     uint64_t noted_seed;
-    uint64_t n_dropped;
     bool said_files, said_memory;
     bool events_blocked; /* the launcher's socket is full */
     bool finishing;

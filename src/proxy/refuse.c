@@ -4,116 +4,38 @@
  */
 #include "proxy/proxy.h"
 
-#include "base/json.h"
+#include "helper/refusal.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-static const char *status_text(unsigned status)
+/* Of a decision its own sentence and rule, into TEXT and HINT; else what R says. */
+static struct refusal_body body_of(const struct proxy *p, const struct refusal *r,
+                                   struct strbuf *text, struct strbuf *hint)
 {
-    static const struct {
-        unsigned status;
-        const char *text;
-    } texts[] = {
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {408, "Request Timeout"},
-        {414, "URI Too Long"},
-        {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].status == status)
-            return texts[i].text;
-    return "Error";
-}
-
-static const char *source_word(const struct netrule *rule)
-{
-    static const char *const words[] = {[NET_OF_PROFILE] = "profile",
-                                        [NET_OF_RULES] = "rules",
-                                        [NET_OF_PROJECT] = "project",
-                                        [NET_OF_REQUIRED] = "requirements",
-                                        [NET_OF_SESSION] = "session"};
-    return rule && rule->source < ARRAY_LEN(words) ? words[rule->source] : NULL;
-}
-
-static void put_rule(const struct netrule *r, struct strbuf *out)
-{
-    strbuf_printf(out, "\"%s\" = \"%s\"", show(r->pattern), net_decision_word(r->decision));
-    if (r->file) {
-        strbuf_puts(out, " (");
-        strbuf_put_printable(out, r->file, strlen(r->file));
-        if (r->line)
-            strbuf_printf(out, ":%u", r->line);
-        strbuf_putc(out, ')');
+    const struct netanswer *a = r->answer;
+    const struct netrule *rule = a ? a->rule : NULL;
+    if (a) {
+        netpolicy_say(r->request, a, text);
+        netpolicy_hint(p->settings.profile, r->request, a, hint);
     }
+    /* What allowed it before something failed has refused nothing. */
+    return (struct refusal_body){.status = r->status,
+                                 .reason = r->reason,
+                                 .request = r->request,
+                                 .text = a ? strbuf_text(text) : r->text,
+                                 .decided = a != NULL,
+                                 .rule = rule && rule->decision != NET_ALLOW ? rule : NULL,
+                                 .block_message = p->settings.block_message,
+                                 .hint = strbuf_text(hint)};
 }
 
-/* "example.com:443 was refused: no rule allows it" and what is configured to be said. */
-static void put_message(const struct proxy *p, const struct netrequest *q,
-                        const struct netanswer *a, const char *text, struct strbuf *out)
+void refuse_http(struct proxy *p, const struct refusal *r, bool keep, struct buffer *out)
 {
-    if (q)
-        strbuf_printf(out,
-                      q->host.kind == HOST_ADDRESS && q->host.address.family == ADDRESS_V6
-                          ? "[%s]:%u: "
-                          : "%s:%u: ",
-                      q->host.name, q->port);
-    if (a)
-        netpolicy_say(q, a, out);
-    else
-        strbuf_puts(out, text);
-    if (a && a->rule && a->rule->decision != NET_ALLOW) {
-        strbuf_puts(out, "; rule ");
-        put_rule(a->rule, out);
-    }
-    if (a && p->settings.block_message) {
-        strbuf_puts(out, ". ");
-        strbuf_put_printable(out, p->settings.block_message, strlen(p->settings.block_message));
-    }
-}
-
-static void put_json(struct proxy *p, const struct refusal *r, struct strbuf *out)
-{
-    _cleanup_strbuf_ struct strbuf message = {0}, hint = {0}, rule = {0};
-    struct json j;
-    put_message(p, r->request, r->answer, r->text, &message);
-    if (r->answer)
-        netpolicy_hint(p->settings.profile, r->request, r->answer, &hint);
-    if (r->answer && r->answer->rule && r->answer->rule->decision != NET_ALLOW)
-        put_rule(r->answer->rule, &rule);
-    json_begin(&j, out);
-    json_object(&j);
-    json_kv_int(&j, "status", (int64_t)r->status);
-    json_kv_string(&j, "host", r->request ? r->request->host.name : NULL);
-    json_key(&j, "port");
-    if (r->request)
-        json_uint(&j, r->request->port);
-    else
-        json_null(&j);
-    json_kv_string(&j, "protocol", r->request ? net_protocol_word(r->request->protocol) : NULL);
-    json_kv_string(&j, "reason", r->reason);
-    json_kv_string(&j, "decision", r->answer ? net_decision_word(r->answer->decision) : NULL);
-    json_kv_string(&j, "source", r->answer ? source_word(r->answer->rule) : NULL);
-    json_kv_string(&j, "rule", rule.n ? rule.p : NULL);
-    json_kv_string(&j, "message", strbuf_text(&message));
-    json_kv_string(&j, "hint", hint.n ? hint.p : NULL);
-    json_end_object(&j);
-}
-
-void refuse_http(struct proxy *p, const struct refusal *r, bool connect, bool keep,
-                 struct buffer *out)
-{
-    _cleanup_strbuf_ struct strbuf body = {0}, head = {0};
-    (void)connect; /* one line of JSON serves both */
-    put_json(p, r, &body);
-    strbuf_putc(&body, '\n');
-    strbuf_printf(&head, "HTTP/1.1 %u %s\r\n", r->status, status_text(r->status));
+    _cleanup_strbuf_ struct strbuf body = {0}, head = {0}, text = {0}, hint = {0};
+    const struct refusal_body b = body_of(p, r, &text, &hint);
+    refusal_json(&b, &body);
+    strbuf_printf(&head, "HTTP/1.1 %u %s\r\n", r->status, http_status_text(r->status));
     if (r->header)
         strbuf_printf(&head, "x-proxy-error: %s\r\n", r->header);
     strbuf_printf(&head,
@@ -132,9 +54,10 @@ void refuse_ssh(struct proxy *p, const struct netrequest *q, const struct netans
 {
     /* RFC 4253: the version line, then one packet in the clear: length, padding length, message 1
      * (disconnect), reason 11 (by application), text, language, padding. */
-    _cleanup_strbuf_ struct strbuf text = {0}, hint = {0};
-    put_message(p, q, a, "", &text);
-    netpolicy_hint(p->settings.profile, q, a, &hint);
+    _cleanup_strbuf_ struct strbuf says = {0}, text = {0}, hint = {0};
+    const struct refusal r = {.request = q, .answer = a};
+    const struct refusal_body b = body_of(p, &r, &says, &hint);
+    refusal_message(&b, &text);
     if (hint.n) {
         strbuf_puts(&text, "; ");
         strbuf_puts(&text, hint.p);

@@ -41,14 +41,9 @@ struct names {
     VEC(struct named *) all;
 };
 
-static uint32_t hash(const struct names *s, const char *p, size_t n)
+static struct named **bucket_of(struct names *s, const struct host *h)
 {
-    uint64_t h = s->seed;
-    for (size_t i = 0; i < n; i++) {
-        h = (h ^ (uint8_t)p[i]) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 29;
-    }
-    return (uint32_t)(h >> 32) % STUB_BUCKETS;
+    return &s->buckets[(host_hash(s->seed, h) >> 32) % STUB_BUCKETS];
 }
 
 static struct names *names_of(struct proxy *p)
@@ -99,7 +94,7 @@ static const struct named *name_of_host(struct proxy *p, const struct host *h)
     struct names *s = names_of(p);
     if (!s)
         return NULL;
-    struct named **bucket = &s->buckets[hash(s, h->name, h->n)];
+    struct named **bucket = bucket_of(s, h);
     for (struct named *n = *bucket; n; n = n->next)
         if (n->n == h->n && memcmp(n->name, h->name, h->n) == 0)
             return n;

@@ -9,7 +9,7 @@
 #include "proxy/tls_hello.h"
 
 #include "proxy/cut.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 enum { RECORD_HANDSHAKE = 22, RECORD_HEADER = 5, RECORD_MAX = 1 << 14 };
 enum { MESSAGE_CLIENT_HELLO = 1, MESSAGE_HEADER = 4 };

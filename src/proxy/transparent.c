@@ -106,18 +106,12 @@ void transparent_dialled(struct client *c, enum dial_result result, int fd)
     }
 }
 
-static bool same_name(const struct host *a, const struct host *b)
-{
-    return a->kind == HOST_NAME && b->kind == HOST_NAME && a->n == b->n &&
-           memcmp(a->name, b->name, a->n) == 0;
-}
-
 /* The ClientHello has a name: the one that was connected to? An address has none to compare with:
  * then a name in it would be one that nobody judged. */
 static void take_hello(struct client *c, enum tls_hello hello, const struct host *name)
 {
     const struct host *target = &c->target.host;
-    bool fine = (hello == HELLO_NAME && same_name(name, target)) ||
+    bool fine = (hello == HELLO_NAME && host_eq(name, target)) ||
                 (hello == HELLO_NO_NAME && target->kind == HOST_ADDRESS);
     if (client_opened(c) == NET_NEEDS_MITM)
         refuse_reason(c, NET_NEEDS_MITM);

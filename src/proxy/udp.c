@@ -118,9 +118,7 @@ static struct peer *peer_of(struct association *a, const struct netrequest *q)
 {
     struct peer *last = NULL;
     for (struct peer *e = a->peers; e; last = e, e = e->next)
-        if (e->request.port == q->port && e->request.host.kind == q->host.kind &&
-            e->request.host.n == q->host.n &&
-            memcmp(e->request.host.name, q->host.name, q->host.n) == 0)
+        if (netrequest_same_place(&e->request, q))
             return e;
     if (a->n_peers == LIMIT_UDP_PEERS && last)
         peer_end(last);

@@ -23,6 +23,7 @@
  */
 #include "sandbox/probe.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -39,7 +40,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RUN_MS      3000
@@ -59,13 +59,6 @@ static const char newer_fix[] =
     "until then bawn's bundled backend is used";
 
 /* ---- running a program, with an end ---- */
-
-static int64_t now_ms(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 _noreturn_ static void become(const struct probe_run *run, pid_t outer, int out, int err)
 {
@@ -100,7 +93,7 @@ static void collect(int *fd, struct strbuf *out)
 /* Waits for the end of PID, collecting its output. 0, -ETIMEDOUT or -EINTR. */
 static int await(pid_t pid, int *out, int *err, const struct probe_run *run, int *ret_status)
 {
-    const int64_t end = now_ms() + run->timeout_ms;
+    const int64_t end = clock_ms() + run->timeout_ms;
     _cleanup_fd_ int pidfd = sys_pidfd_open(pid);
     for (;;) {
         pid_t done = waitpid(pid, ret_status, WNOHANG);
@@ -114,7 +107,7 @@ static int await(pid_t pid, int *out, int *err, const struct probe_run *run, int
         }
         if (done < 0 && errno != EINTR)
             return -errno;
-        int64_t left = end - now_ms();
+        int64_t left = end - clock_ms();
         if (left <= 0)
             return -ETIMEDOUT;
         /* Without pidfds (an old outer container) the end is looked for now and then. */

@@ -8,6 +8,7 @@
  */
 #include "sandbox/backend.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
@@ -27,7 +28,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GRACE_MS 5000 /* from SIGTERM or the wall limit to SIGKILL */
@@ -52,13 +52,6 @@ struct run {
     int signal;      /* that ended the command, or 0 */
     uint64_t maxrss_kib;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- before the start ---- */
 
@@ -206,7 +199,7 @@ static void status_exited(struct run *r)
         json_int(&j, r->signal);
     else
         json_null(&j);
-    json_kv_int(&j, "wall_ms", now_ms() - r->started_ms);
+    json_kv_int(&j, "wall_ms", clock_ms() - r->started_ms);
     json_kv_int(&j, "max_rss_kib", (int64_t)r->maxrss_kib);
     json_end_object(&j);
     status_line(r, &b);
@@ -459,7 +452,7 @@ static void forward(struct run *r, int sig)
     case SIGTERM:
     case SIGHUP:
         if (!r->kill_deadline_ms)
-            r->kill_deadline_ms = now_ms() + GRACE_MS;
+            r->kill_deadline_ms = clock_ms() + GRACE_MS;
         r->signal = sig;
         break;
     default:
@@ -470,7 +463,7 @@ static void forward(struct run *r, int sig)
 
 static int timeout_of(const struct run *r)
 {
-    int64_t least = INT64_MAX, now = now_ms();
+    int64_t least = INT64_MAX, now = clock_ms();
     if (r->wall_deadline_ms)
         least = r->wall_deadline_ms - now;
     if (r->kill_deadline_ms)
@@ -486,7 +479,7 @@ static int timeout_of(const struct run *r)
 
 static void deadlines(struct run *r)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     if (r->wall_deadline_ms && now >= r->wall_deadline_ms) {
         r->wall_deadline_ms = 0;
         r->timed_out = true;
@@ -689,7 +682,7 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
         return error_errno(err, -errno, "cannot read the limit of open files");
     sigset_t watched;
     block_signals(&r, &watched);
-    r.started_ms = now_ms();
+    r.started_ms = clock_ms();
     int e = watch_pin_listed(&r.l);
     e = e < 0 ? error_set(err, e, "out of memory") : start(&r, err);
     if (e == 0) {

@@ -3,7 +3,7 @@
  * whatever comes behind the message and however it is spread over records; less of it asks for
  * more.
  */
-#include "proxy/limits.h"
+#include "helper/limits.h"
 #include "proxy/tls_hello.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,7 +1,7 @@
 """What stands round bawn-intercept in these tests: the launcher, that gives it settings and hears what it
 decides; bawn-proxy, that hands connections over; and certificates.
 
-The bytes of both are those of src/network/pack.h, src/network/wire.c and src/intercept/handover.h.
+The bytes of both are those of src/network/pack.h, src/network/wire.c and src/helper/handover.h.
 """
 import fcntl
 import os

@@ -4,7 +4,7 @@
  * both.
  */
 #include "proxy/dns_message.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 #include <arpa/nameser.h>
 #include <netinet/in.h>

@@ -3,7 +3,7 @@
  * they are cut off at every byte and spread over records at every place. One that OpenSSL made is
  * there as well.
  */
-#include "proxy/limits.h"
+#include "helper/limits.h"
 #include "proxy/tls_hello.h"
 
 #include <setjmp.h>

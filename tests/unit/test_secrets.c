@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "intercept/handover.h"
+#include "helper/handover.h"
 #include "intercept/secrets.h"
 #include "intercept/settings.h"
 

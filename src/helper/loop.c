@@ -1,13 +1,13 @@
 /* See loop.h. */
-#include "proxy/loop.h"
+#include "helper/loop.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
 #include "base/mem.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_A_ROUND 256
@@ -19,13 +19,6 @@ static const int spans[TIMER_KINDS] = {
     [TIMER_DNS] = LIMIT_DNS_MS,         [TIMER_POOL] = LIMIT_POOL_MS,
     [TIMER_LINGER] = LIMIT_LINGER_MS,   [TIMER_ASK] = LIMIT_ASK_MS,
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int loop_init(struct loop *l)
 {

@@ -1,5 +1,5 @@
 /* See handover.h. */
-#include "intercept/handover.h"
+#include "helper/handover.h"
 
 #include "base/fd.h"
 

@@ -3,8 +3,8 @@
  * reads or writes until the kernel says EAGAIN, or asks to be called again with loop_again(), so
  * that one fast connection does not starve the rest.
  */
-#ifndef BAWN_PROXY_LOOP_H
-#define BAWN_PROXY_LOOP_H
+#ifndef BAWN_HELPER_LOOP_H
+#define BAWN_HELPER_LOOP_H
 
 #include "base/vec.h"
 

@@ -1,8 +1,9 @@
 /*
- * Every limit of bawn-proxy. What is beyond one is refused with a reason, never cut.
+ * Every limit of the helper programs of the network. What is beyond one is refused with a reason,
+ * never cut.
  */
-#ifndef BAWN_PROXY_LIMITS_H
-#define BAWN_PROXY_LIMITS_H
+#ifndef BAWN_HELPER_LIMITS_H
+#define BAWN_HELPER_LIMITS_H
 
 /* ---- HTTP/1 (spec 5.4) ---- */
 #define LIMIT_HEAD         65536u /* bytes of a request's or response's head, blank line included */

@@ -11,12 +11,12 @@
  * What bawn-intercept believes of this: that the client may reach HOST:PORT at those addresses. Not
  * that anybody there is HOST: that says the server's certificate.
  */
-#ifndef BAWN_INTERCEPT_HANDOVER_H
-#define BAWN_INTERCEPT_HANDOVER_H
+#ifndef BAWN_HELPER_HANDOVER_H
+#define BAWN_HELPER_HANDOVER_H
 
 #include "base/str.h"
 #include "network/host.h"
-#include "proxy/limits.h"
+#include "helper/limits.h"
 
 #define HANDOVER_FD        4
 #define HANDOVER_FIRST_MAX LIMIT_HELLO /* bytes of the client's that were read already */

@@ -1,0 +1,27 @@
+/*
+ * The two clocks in milliseconds: one that only runs forward, and Unix time (clock_gettime(2)).
+ */
+#ifndef BAWN_BASE_CLOCK_H
+#define BAWN_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t clock_of(clockid_t id)
+{
+    struct timespec t;
+    (void)clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static inline int64_t clock_ms(void)
+{
+    return clock_of(CLOCK_MONOTONIC);
+}
+
+static inline int64_t clock_unix_ms(void)
+{
+    return clock_of(CLOCK_REALTIME);
+}
+
+#endif
