@@ -72,12 +72,15 @@ static void put_destination(struct strbuf *out, const struct json_value *v)
 {
     const char *protocol = json_get_string(v, "protocol"), *host = json_get_string(v, "host");
     const struct json_value *port = json_get(v, "port"), *count = json_get(v, "count");
+    const char *path = json_get_string(v, "path");
+    if (path)
+        strbuf_printf(out, "unix %s", path);
     if (host)
         strbuf_printf(out, strchr(host, ':') ? "%s [%s]" : "%s %s", protocol ? protocol : "", host);
     if (port && port->type == JSON_NUMBER)
         strbuf_printf(out, ":%" PRId64, port->integer);
     if (count && count->type == JSON_NUMBER)
-        strbuf_printf(out, "%s(%" PRId64 " times)", host ? " " : "", count->integer);
+        strbuf_printf(out, "%s(%" PRId64 " times)", host || path ? " " : "", count->integer);
 }
 
 static void put_line(struct strbuf *out, const struct json_value *v)

@@ -1,9 +1,11 @@
 /*
- * bawn permissions list|show: the profiles and presets there are, and what one of them says.
+ * bawn permissions list|show|preset: the profiles and presets there are, and what one of them says;
+ * what a package manager needs of the network (cmd_preset.c).
  *
  * Every configured profile is resolved by itself: a broken one is listed with what is wrong with it
  * and does not hide the others (spec 2.3).
  */
+#include "cli/cmd_preset.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/setup.h"
@@ -308,14 +310,14 @@ static int show_profile(struct setup *s, const char *name, bool as_json)
 
 static int usage(const char *message, const char *word)
 {
-    static const char *const verbs[] = {"list", "show"};
+    static const char *const verbs[] = {"list", "show", "preset"};
     struct error err = {0};
     (void)error_set(&err, -EINVAL, "permissions: %s%s", message, word ? show(word) : "");
     const char *near = word ? nearest_word(word, verbs, ARRAY_LEN(verbs)) : NULL;
     if (near)
         error_hint(&err, "did you mean %s?", near);
     else
-        error_hint(&err, "bawn permissions list, or bawn permissions show [NAME]");
+        error_hint(&err, "bawn permissions list, show [NAME], or preset NAME");
     return cli_error(&err, EXIT_USAGE);
 }
 
@@ -328,7 +330,11 @@ int cmd_permissions(int argc, char **argv)
         return status;
     const char *verb = o.n_rest ? o.rest[0] : NULL, *name = o.n_rest > 1 ? o.rest[1] : NULL;
     if (!verb)
-        return usage("say list or show", NULL);
+        return usage("say list, show or preset", NULL);
+    if (str_eq(verb, "preset"))
+        return permissions_preset(&s, &o);
+    if (o.write)
+        return usage("--write belongs to preset", NULL);
     bool listing = str_eq(verb, "list");
     if (!listing && !str_eq(verb, "show"))
         return usage("unknown word ", verb);

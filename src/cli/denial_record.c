@@ -69,6 +69,8 @@ static void put(struct strbuf *out, const char *before, const char *text, const 
 /* "write" of a file, "connect to" of an address: as the summary after the run says it. */
 static const char *verb(const struct denial_record *d)
 {
+    if (d->path && d->kind && str_eq(d->kind, "network"))
+        return "connect to ";
     if (d->path)
         return d->access && str_eq(d->access, "write") ? "write " : "read ";
     if (d->host)

@@ -174,7 +174,7 @@ int opening_start(struct opening *o, struct setup *s, struct error *err)
         return r;
     fd_close(o->handover[1]);
     o->handover[1] = -1;
-    return make_files(o, ca, err);
+    return o->any ? make_files(o, ca, err) : 0;
 }
 
 void opening_release(struct opening *o)

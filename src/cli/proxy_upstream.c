@@ -64,6 +64,15 @@ int upstream_read(struct arena *a, struct wire_settings *s, struct error *err)
     return r;
 }
 
+bool upstream_over_tls(const struct wire_settings *s)
+{
+    const char *const urls[] = {s->upstream_http, s->upstream_https, s->upstream_all};
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+        if (urls[i] && str_starts(urls[i], "https://"))
+            return true;
+    return false;
+}
+
 static void put(struct strbuf *out, const char *what, const char *url)
 {
     if (!url)

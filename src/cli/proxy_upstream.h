@@ -10,6 +10,8 @@
 
 /* Fills the four strings of S. -EINVAL: a proxy that bawn cannot go through. */
 int upstream_read(struct arena *a, struct wire_settings *s, struct error *err);
+/* Is TLS spoken with one of them? */
+bool upstream_over_tls(const struct wire_settings *s);
 /* "http through http://proxy.test:3128, …", without names and passwords; NULL: straight, or no
  * memory. */
 const char *upstream_words(struct arena *a, const struct wire_settings *s);

@@ -62,7 +62,25 @@ static int make_ruleset(int version)
     return sys_ret(syscall(UAPI_SYS_landlock_create_ruleset, &a, size, 0));
 }
 
-int confine_files(const char *const *files, size_t n, struct error *err)
+static int allow(int set, int fd, uint64_t rights, struct error *err)
+{
+    const struct landlock_path_beneath_attr rule = {rights, fd};
+    if (syscall(UAPI_SYS_landlock_add_rule, set, UAPI_LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return error_errno(err, -errno, "cannot add a Landlock rule");
+    return 0;
+}
+
+/* Of what a tree allows, links to elsewhere, devices and programs are left out. */
+static uint64_t rights_of_tree(int version)
+{
+    uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                      LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+                      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                      LANDLOCK_ACCESS_FS_REMOVE_DIR;
+    return version >= 3 ? rights | UAPI_LANDLOCK_ACCESS_FS_TRUNCATE : rights;
+}
+
+int confine_files_and_tree(const char *const *files, size_t n, int tree, struct error *err)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_errno(err, -errno, "cannot set no_new_privs");
@@ -73,15 +91,19 @@ int confine_files(const char *const *files, size_t n, struct error *err)
     _cleanup_fd_ int set = make_ruleset(version);
     if (set < 0)
         return error_errno(err, set, "cannot make a Landlock ruleset");
-    for (size_t i = 0; i < n; i++) {
+    int r = tree < 0 ? 0 : allow(set, tree, rights_of_tree(version), err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
         _cleanup_fd_ int fd = open(files[i], O_PATH | O_CLOEXEC);
-        const struct landlock_path_beneath_attr rule = {LANDLOCK_ACCESS_FS_READ_FILE, fd};
-        if (fd >= 0 &&
-            syscall(UAPI_SYS_landlock_add_rule, set, UAPI_LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-            return error_errno(err, -errno, "cannot add a Landlock rule");
+        r = fd < 0 ? 0 : allow(set, fd, LANDLOCK_ACCESS_FS_READ_FILE, err);
     }
-    int r = sys_ret(syscall(UAPI_SYS_landlock_restrict_self, set, 0));
-    return r < 0 ? error_errno(err, r, "cannot enter the Landlock ruleset") : 0;
+    if (r == 0 && (r = sys_ret(syscall(UAPI_SYS_landlock_restrict_self, set, 0))) < 0)
+        (void)error_errno(err, r, "cannot enter the Landlock ruleset");
+    return r;
+}
+
+int confine_files(const char *const *files, size_t n, struct error *err)
+{
+    return confine_files_and_tree(files, n, -1, err);
 }
 
 /* ---- capabilities ---- */

@@ -38,6 +38,9 @@ int confine_growth(struct error *err);
 /* Landlock: no file but FILES, to be read; no listening; nobody else's signals and abstract
  * sockets. Takes no_new_privs, which is set here. */
 int confine_files(const char *const *files, size_t n, struct error *err);
+/* The same, with the directory TREE (a descriptor) besides: below it files and directories are
+ * read, written, made and removed. */
+int confine_files_and_tree(const char *const *files, size_t n, int tree, struct error *err);
 /* None is needed, also when root started it. */
 int confine_capabilities(struct error *err);
 

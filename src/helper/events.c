@@ -18,11 +18,16 @@ bool events_add(struct events *e, const struct netrequest *q, const struct netan
                 const char *method, size_t most)
 {
     const struct wire_event event = event_now(q, a, asked, method);
+    return events_put(e, &event, most);
+}
+
+bool events_put(struct events *e, const struct wire_event *event, size_t most)
+{
     uint32_t *end =
         e->text.n < LIMIT_EVENTS_BYTES ? vec_push_max(&e->ends, MIN_OF(most, EVENTS_MOST)) : NULL;
     if (end) {
         const size_t before = e->text.n;
-        wire_event_write(&event, &e->text);
+        wire_event_write(event, &e->text);
         *end = (uint32_t)e->text.n;
         if (!strbuf_failed(&e->text))
             return true;

@@ -22,6 +22,8 @@ struct events {
  * counted as dropped. METHOD may be "". */
 bool events_add(struct events *e, const struct netrequest *q, const struct netanswer *a, bool asked,
                 const char *method, size_t most);
+/* The same for any event. */
+bool events_put(struct events *e, const struct wire_event *event, size_t most);
 /* Sends what goes at once to FD. 0: nothing waits. -EAGAIN: FD is full. Another negative errno: it
  * is of no use any more. */
 int events_flush(struct events *e, int fd);

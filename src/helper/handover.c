@@ -12,7 +12,7 @@ struct head {
     uint32_t magic, n_first;
     uint16_t port;
     uint8_t n_host, n_addresses;
-    uint8_t server, zero[3];
+    uint8_t server, kind, zero[2];
 };
 
 int handover_send(int socket, const struct handover *h, int client, int server)
@@ -20,8 +20,13 @@ int handover_send(int socket, const struct handover *h, int client, int server)
     char buf[HANDOVER_MAX];
     int fds[2] = {client, server};
     size_t at = sizeof(struct head);
-    struct head head = {
-        MAGIC, (uint32_t)h->first.n, h->port, h->host.n, (uint8_t)h->n_addresses, server >= 0, {0}};
+    struct head head = {.magic = MAGIC,
+                        .n_first = (uint32_t)h->first.n,
+                        .port = h->port,
+                        .n_host = h->host.n,
+                        .n_addresses = (uint8_t)h->n_addresses,
+                        .server = server >= 0,
+                        .kind = (uint8_t)h->kind};
     if (h->first.n > HANDOVER_FIRST_MAX || h->n_addresses > LIMIT_ADDRESSES || client < 0)
         return -EINVAL;
     memcpy(buf, &head, sizeof(head));
@@ -33,6 +38,16 @@ int handover_send(int socket, const struct handover *h, int client, int server)
         memcpy(buf + at, h->first.p, h->first.n);
     int r = fd_send(socket, buf, at + h->first.n, fds, server >= 0 ? 2 : 1);
     return r == -EWOULDBLOCK ? -EAGAIN : r == -ECONNRESET ? -EPIPE : r;
+}
+
+static bool is_relay(const struct head *h)
+{
+    return h->kind == HANDOVER_RELAY && h->server && h->n_addresses == 0 && h->n_first == 0;
+}
+
+static bool is_client(const struct head *h)
+{
+    return h->kind == HANDOVER_CLIENT && (h->server || h->n_addresses);
 }
 
 /* Everything is checked as a stranger's. */
@@ -47,12 +62,13 @@ static int read_message(struct bytes text, size_t n_fds, struct handover *ret)
     if (head.magic != MAGIC || head.port == 0 || head.n_addresses > LIMIT_ADDRESSES ||
         head.n_first > HANDOVER_FIRST_MAX || head.server > 1 ||
         text.n != sizeof(head) + head.n_host + addresses + head.n_first ||
-        n_fds != 1u + head.server || (!head.server && !head.n_addresses))
+        n_fds != 1u + head.server || !(is_client(&head) || is_relay(&head)))
         return -EBADMSG;
     const char *p = text.p + sizeof(head);
     if (host_parse((struct bytes){p, head.n_host}, &h.host) != HOST_FINE)
         return -EBADMSG;
     p += head.n_host;
+    h.kind = (enum handover_kind)head.kind;
     h.port = head.port;
     for (; h.n_addresses < head.n_addresses; h.n_addresses++, p += sizeof(struct address)) {
         struct address *a = &h.addresses[h.n_addresses];

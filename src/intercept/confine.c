@@ -10,27 +10,15 @@
 #include "intercept/confine.h"
 
 #include "base/sys.h"
+#include "helper/filter.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 /* ---- system calls ---- */
 
-#define ALLOW              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define REFUSE             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS)
-#define LOAD(what)         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
-#define IF(value, t, f)    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), (t), (f))
-#define IF_SET(bits, t, f) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (t), (f))
-#define CALL(name)         IF((uint32_t)SYS_##name, 0, 1), ALLOW
-
 static struct sock_filter calls[] = {
-    LOAD(arch),
-    IF(CONFINE_ARCH, 1, 0),
-    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    LOAD(nr),
+    BEGIN,
     /* what is done most often first */
     CALL(sendto),
     CALL(recvfrom),
@@ -83,13 +71,7 @@ static struct sock_filter calls[] = {
     LOAD(nr),
     IF((uint32_t)SYS_socket, 0, 1),
     ALLOW,
-    /* memory, but none that is executable */
-    IF((uint32_t)SYS_mmap, 1, 0),
-    IF((uint32_t)SYS_mprotect, 0, 3),
-    LOAD(args[2]),
-    IF_SET(PROT_EXEC, 1, 0),
-    ALLOW,
-    REFUSE,
+    END_WITHOUT_CODE,
 };
 
 struct sock_fprog confine_program(void)

@@ -9,6 +9,7 @@
  *   server_h1.c   the same to and from servers                     server_h2.c
  *   exchange.c    a request and its response, in no protocol's form
  *   judge.c       may the request be made; secrets put in (exchange.c hides them again)
+ *   relay.c       bytes between bawn-proxy and another proxy that is spoken to in TLS
  *   confine.c     what the process gives up
  *
  * A session's parts never call each other in circles: session_run() asks each in turn to move what
@@ -42,6 +43,7 @@
 #define CONNECTION_WINDOW (1024 * 1024) /* of HTTP/2, all streams together */
 #define LINK_IN_MOST      (LIMIT_HEAD + 32768u) /* a whole head fits, and the parser says so */
 #define LINK_OUT_MOST     65536u
+#define READ_AT_ONCE      16384
 #define SERVERS_MOST      6u   /* connections to a host for one client */
 #define STREAMS_MOST      128u /* of one client's HTTP/2 connection */
 #define LEAVES_MOST       1024u
@@ -103,7 +105,8 @@ enum link_state { LINK_CLOSED, LINK_CONNECTING, LINK_HANDSHAKE, LINK_OPEN, LINK_
 
 struct link {
     struct watch watch;
-    struct session *session;
+    struct loop *loop;
+    struct task *task; /* is called when something may move */
     SSL *ssl;
     enum link_state state;
     struct queue first; /* read by somebody else before */
@@ -114,12 +117,14 @@ struct link {
     bool in_cut;  /* … or went without a word */
     bool out_end; /* to be ended when `out` is empty */
     bool out_ended;
-    bool h2;           /* what ALPN chose */
-    char problem[200]; /* LINK_FAILED: a sentence */
+    bool outlives_writing; /* what cannot be sent is lost; what comes is read all the same */
+    bool h2;               /* what ALPN chose */
+    char problem[200];     /* LINK_FAILED: a sentence */
 };
 
 /* Takes FD over. SSL has its role and names set already. */
-bool link_open(struct link *l, struct session *s, int fd, SSL *ssl, bool connecting);
+bool link_open(struct link *l, struct loop *loop, struct task *task, int fd, SSL *ssl,
+               bool connecting);
 /* Reads, writes, goes on with the handshake. True: something moved. */
 bool link_step(struct link *l);
 void link_fail(struct link *l, const char *problem);
@@ -302,6 +307,13 @@ bool client_h1_step(struct session *s);
 bool client_h2_step(struct session *s);
 bool client_h2_open(struct session *s);
 
+/* ---- the way to another proxy ---- */
+
+struct relay;
+/* Both descriptors are the relay's from now on. */
+void relay_start(struct intercept *ic, const struct handover *h, int pair, int server);
+void relays_end(struct intercept *ic);
+
 /* ---- certificates ---- */
 
 struct ca;
@@ -319,6 +331,7 @@ int tls_open(struct intercept *ic, struct error *err);
 void tls_close(struct intercept *ic);
 SSL *tls_for_client(struct session *s);
 SSL *tls_for_server(struct session *s, struct server *v);
+SSL *tls_for_relay(struct intercept *ic, const struct host *host);
 BIO_METHOD *link_bio(void); /* NULL: no memory */
 
 /* ---- the launcher ---- */
@@ -342,6 +355,8 @@ struct intercept {
     struct events events;
     struct session *sessions;
     size_t n_sessions;
+    struct relay *relays;
+    size_t n_relays;
     bool finishing;
     char message[WIRE_MESSAGE_MAX];
     char received[HANDOVER_MAX];

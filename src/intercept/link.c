@@ -14,8 +14,6 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
-#define READ_AT_ONCE 16384
-
 /* ---- the BIO ---- */
 
 static bool is_temporary(void)
@@ -30,6 +28,8 @@ static int bio_write(BIO *b, const char *p, int n)
     BIO_clear_retry_flags(b);
     if (w < 0 && is_temporary())
         BIO_set_retry_write(b);
+    else if (w < 0 && l->outlives_writing)
+        return n;
     return (int)w;
 }
 
@@ -82,14 +82,16 @@ static void ready(struct watch *w, uint32_t events)
     struct link *l = (struct link *)(void *)w;
     l->events |= events;
     l->read_blocked = l->write_blocked = false;
-    session_wake(l->session);
+    loop_again(l->loop, l->task);
 }
 
-bool link_open(struct link *l, struct session *s, int fd, SSL *ssl, bool connecting)
+bool link_open(struct link *l, struct loop *loop, struct task *task, int fd, SSL *ssl,
+               bool connecting)
 {
     BIO *bio = ssl && link_bio() ? BIO_new(link_bio()) : NULL;
     l->watch = (struct watch){.fd = fd, .ready = ready};
-    l->session = s;
+    l->loop = loop;
+    l->task = task;
     l->ssl = ssl;
     l->state = connecting ? LINK_CONNECTING : LINK_HANDSHAKE;
     if (!bio) {
@@ -99,7 +101,7 @@ bool link_open(struct link *l, struct session *s, int fd, SSL *ssl, bool connect
     BIO_set_data(bio, l);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
-    if (loop_watch(&s->intercept->loop, &l->watch) == 0)
+    if (loop_watch(loop, &l->watch) == 0)
         return true;
     link_close(l);
     return false;
@@ -107,7 +109,7 @@ bool link_open(struct link *l, struct session *s, int fd, SSL *ssl, bool connect
 
 void link_close(struct link *l)
 {
-    int fd = l->session ? loop_take(&l->session->intercept->loop, &l->watch) : l->watch.fd;
+    int fd = l->loop ? loop_take(l->loop, &l->watch) : l->watch.fd;
     SSL_free(l->ssl);
     l->ssl = NULL;
     fd_close(fd);
@@ -133,13 +135,28 @@ void link_fail(struct link *l, const char *problem)
 
 /* ---- moving ---- */
 
+/* The first error is the cause; what comes from the record layer has others behind it. */
+static const char *tls_error(void)
+{
+    unsigned long code = ERR_peek_error();
+    if (code == 0)
+        return "the connection was cut";
+    switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+        return "it does not speak TLS";
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+        return "the connection was cut";
+    default:
+        return ERR_reason_error_string(code);
+    }
+}
+
 static void tls_failed(struct link *l, const char *what)
 {
     long verified = SSL_get_verify_result(l->ssl);
-    unsigned long code = ERR_peek_last_error();
-    const char *why = verified != X509_V_OK ? X509_verify_cert_error_string(verified)
-                      : code                ? ERR_reason_error_string(code)
-                                            : "the connection was cut";
+    const char *why = verified != X509_V_OK ? X509_verify_cert_error_string(verified) : tls_error();
     (void)snprintf(l->problem, sizeof(l->problem), "%s: %s", what, why ? why : "unknown");
     l->state = LINK_FAILED;
 }

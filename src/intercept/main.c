@@ -1,7 +1,8 @@
 /*
  * bawn-intercept: opens the TLS connections that bawn-proxy gives it, judges what is asked through
- * them, and asks it of the real server. Started by bawn, one a run, when mode is "limited" or there
- * are rules for requests or credentials. Not a program for people.
+ * them, and asks it of the real server; and speaks TLS with another proxy on the way. Started by
+ * bawn, one a run, when mode is "limited", there are rules for requests or credentials, or such a
+ * proxy. Not a program for people.
  *
  * Before the first byte of the sandbox's or a server's is read, everything that is needed of files
  * has been read, and confine() has given up the rest.
@@ -43,7 +44,10 @@ static void handed_over(struct watch *w, uint32_t events)
             fd_close(fd);
             return;
         }
-        session_start(ic, &h, client, server);
+        if (h.kind == HANDOVER_RELAY)
+            relay_start(ic, &h, client, server);
+        else
+            session_start(ic, &h, client, server);
     }
 }
 
@@ -101,6 +105,7 @@ int main(void)
     int r = loop_run(&ic.loop, flush, &ic);
     while (ic.sessions)
         session_end(ic.sessions);
+    relays_end(&ic);
     loop_release(&ic.loop);
     ca_free(ic.ca);
     tls_close(&ic);

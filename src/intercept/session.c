@@ -162,7 +162,7 @@ static bool server_new(struct session *s, bool only_h1)
         return false;
     }
     no_delay(fd);
-    if (!link_open(&v->link, s, fd, tls_for_server(s, v), !given)) {
+    if (!link_open(&v->link, &s->intercept->loop, &s->task, fd, tls_for_server(s, v), !given)) {
         (void)snprintf(s->failure, sizeof(s->failure), "out of memory or descriptors");
         mem_free(v);
         return false;
@@ -386,7 +386,7 @@ void session_start(struct intercept *ic, const struct handover *h, int client, i
     judge_session(s);
     no_delay(client);
     s->client.watch.fd = -1;
-    if (!link_open(&s->client, s, client, tls_for_client(s), false) ||
+    if (!link_open(&s->client, &ic->loop, &s->task, client, tls_for_client(s), false) ||
         !queue_put(&s->client.first, h->first.p, h->first.n)) {
         session_end(s);
         return;

@@ -1,7 +1,7 @@
-/* See settings.h. The bytes are those of network/pack.h. */
+/* See settings.h. The bytes are those of base/pack.h. */
 #include "intercept/settings.h"
 
-#include "network/pack.h"
+#include "base/pack.h"
 
 #include <errno.h>
 
@@ -32,7 +32,9 @@ int intercept_settings_write(const struct intercept_settings *s, struct strbuf *
     requests_write(&s->requests, out);
     pack_u32(out, (uint32_t)s->n_credentials);
     for (size_t i = 0; i < s->n_credentials; i++) {
-        pack_text(out, s->credentials[i].host_text);
+        const struct intercept_credential *c = &s->credentials[i];
+        char buf[NETPATTERN_TEXT_MAX];
+        pack_text(out, netpattern_ascii(c->host_text, &c->host, buf));
         pack_text(out, s->credentials[i].header);
         pack_text(out, s->credentials[i].before);
         pack_text(out, s->credentials[i].after);

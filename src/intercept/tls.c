@@ -145,15 +145,25 @@ static bool expect_name(SSL *ssl, const struct host *h)
            SSL_set_tlsext_host_name(ssl, h->name) == 1;
 }
 
-SSL *tls_for_server(struct session *s, struct server *v)
+static SSL *connecting(struct intercept *ic, const struct host *host, bool h1)
 {
-    SSL *ssl = SSL_new(s->intercept->to_servers);
-    const unsigned char *protocols = v->only_h1 ? only_h1 : both;
-    unsigned n = v->only_h1 ? sizeof(only_h1) - 1 : sizeof(both) - 1;
-    if (!ssl || !expect_name(ssl, &s->target.host) || SSL_set_alpn_protos(ssl, protocols, n) != 0) {
+    SSL *ssl = SSL_new(ic->to_servers);
+    const unsigned char *protocols = h1 ? only_h1 : both;
+    unsigned n = h1 ? sizeof(only_h1) - 1 : sizeof(both) - 1;
+    if (!ssl || !expect_name(ssl, host) || SSL_set_alpn_protos(ssl, protocols, n) != 0) {
         SSL_free(ssl);
         return NULL;
     }
     SSL_set_connect_state(ssl);
     return ssl;
+}
+
+SSL *tls_for_server(struct session *s, struct server *v)
+{
+    return connecting(s->intercept, &s->target.host, v->only_h1);
+}
+
+SSL *tls_for_relay(struct intercept *ic, const struct host *host)
+{
+    return connecting(ic, host, true);
 }

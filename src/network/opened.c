@@ -1,7 +1,7 @@
 /* See opened.h. */
 #include "network/opened.h"
 
-#include "network/pack.h"
+#include "base/pack.h"
 #include "network/table.h"
 
 #include <errno.h>
@@ -131,8 +131,9 @@ int opened_from_config(struct arena *a, const struct profile *profile, bool limi
 static void write_hosts(const struct opened_host *v, size_t n, struct strbuf *out)
 {
     pack_u32(out, (uint32_t)n);
+    char buf[NETPATTERN_TEXT_MAX];
     for (size_t i = 0; i < n; i++)
-        pack_text(out, v[i].text);
+        pack_text(out, netpattern_ascii(v[i].text, &v[i].pattern, buf));
 }
 
 void opened_write(const struct netopened *o, struct strbuf *out)

@@ -1,7 +1,10 @@
 /* Reading the patterns of network rules. See pattern.h. */
 #include "network/pattern.h"
 
+#include "network/unicode.h"
+
 #include <errno.h>
+#include <stdio.h>
 
 /* ---- ports ---- */
 
@@ -140,8 +143,13 @@ static int read_name(struct bytes body, struct netpattern *p, struct error *err)
     bool wild = stars > 0 && stars < 3 && body.p[stars] == '.';
     struct bytes rest = wild ? (struct bytes){body.p + stars + 1, body.n - stars - 1} : body;
     enum host_problem problem = host_parse(rest, &h);
-    if (problem != HOST_FINE)
+    if (problem == HOST_NOT_ASCII) {
+        int r = unicode_host(rest, &h, err);
+        if (r < 0)
+            return error_wrap(err, r, "\"%s\" is no host", show_n(body.p, body.n));
+    } else if (problem != HOST_FINE) {
         return host_error(problem, body, err);
+    }
     if (wild && h.kind == HOST_ADDRESS) {
         (void)error_set(err, -EINVAL, "nothing stands below an address");
         error_hint(err, "a range of addresses is written ADDRESS/BITS");
@@ -183,6 +191,21 @@ int netpattern_parse(struct bytes text, struct netpattern *ret, struct error *er
         return r;
     const char *slash = body.n ? memchr(body.p, '/', body.n) : NULL;
     return slash ? read_range(body, slash, ret, err) : read_name(body, ret, err);
+}
+
+const char *netpattern_ascii(const char *text, const struct netpattern *p,
+                             char buf[NETPATTERN_TEXT_MAX])
+{
+    const char *wild = p->kind == PATTERN_BELOW ? "*." : p->kind == PATTERN_AT_BELOW ? "**." : "";
+    if (!unicode_is(bytes_of(text)))
+        return text;
+    /* Only a name can have been written so. */
+    int n = snprintf(buf, NETPATTERN_TEXT_MAX, "%s%s", wild, p->name);
+    if (p->first && p->first == p->last)
+        (void)snprintf(buf + n, NETPATTERN_TEXT_MAX - (size_t)n, ":%u", p->first);
+    else if (p->first)
+        (void)snprintf(buf + n, NETPATTERN_TEXT_MAX - (size_t)n, ":%u-%u", p->first, p->last);
+    return buf;
 }
 
 /* ---- matching ---- */

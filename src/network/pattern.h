@@ -5,7 +5,8 @@
  *   ADDRESS  ADDRESS/BITS               in any spelling; IPv6 with a port in brackets
  *   …:PORT  …:FIRST-LAST                only those ports
  *
- * What could never match is an error here, not a rule that waits forever. Pure.
+ * What could never match is an error here, not a rule that waits forever. A name may be written in
+ * Unicode where somebody can convert it (unicode.h). Pure but for that.
  */
 #ifndef BAWN_NETWORK_PATTERN_H
 #define BAWN_NETWORK_PATTERN_H
@@ -33,6 +34,10 @@ struct netpattern {
 
 /* -EINVAL with a message and a hint; the message does not repeat the pattern. */
 int netpattern_parse(struct bytes text, struct netpattern *ret, struct error *err);
+#define NETPATTERN_TEXT_MAX (HOST_NAME_MAX_BYTES + 16u)
+/* TEXT, which was read as P, in ASCII: as it is, or P's own form in BUF. For who cannot convert. */
+const char *netpattern_ascii(const char *text, const struct netpattern *p,
+                             char buf[NETPATTERN_TEXT_MAX]);
 /* One pattern against one host, without an index. An address is matched as what it stands for. */
 bool netpattern_matches(const struct netpattern *p, const struct host *host, uint16_t port);
 

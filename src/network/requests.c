@@ -1,7 +1,7 @@
 /* Rules for requests, held. See requests.h; their tables are read in requests_config.c. */
 #include "network/requests.h"
 
-#include "network/pack.h"
+#include "base/pack.h"
 
 #include <errno.h>
 
@@ -213,11 +213,12 @@ void requests_decide(const struct netrequests *r, const struct host *host, uint1
 
 void requests_write(const struct netrequests *r, struct strbuf *out)
 {
+    char buf[NETPATTERN_TEXT_MAX];
     pack_u32(out, (uint32_t)r->n);
     for (size_t i = 0; i < r->n; i++) {
         const struct request_rule *rule = &r->rules[i];
         const struct netrule *at = &r->places[i];
-        pack_text(out, at->pattern);
+        pack_text(out, netpattern_ascii(at->pattern, &rule->host, buf));
         pack_text(out, rule->path);
         pack_u32(out, at->decision);
         pack_u32(out, (uint32_t)rule->n_methods);

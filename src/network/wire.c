@@ -9,7 +9,9 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
-#include "network/pack.h"
+#include "base/pack.h"
+#include "network/pattern.h"
+#include "network/unicode.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -65,6 +67,16 @@ static bool same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* The other side gets ASCII. What is no pattern here will be none there. */
+static void put_pattern(struct strbuf *out, const char *text)
+{
+    struct netpattern p;
+    char buf[NETPATTERN_TEXT_MAX];
+    if (unicode_is(bytes_of(text)) && netpattern_parse(bytes_of(text), &p, NULL) == 0)
+        text = netpattern_ascii(text, &p, buf);
+    pack_text(out, text);
+}
+
 static void put_rule(struct strbuf *out, const struct netrule *r, const struct netrule *before)
 {
     unsigned flags = 0;
@@ -80,7 +92,7 @@ static void put_rule(struct strbuf *out, const struct netrule *r, const struct n
     pack_u16(out, r->port);
     pack_u32(out, r->line);
     pack_u32(out, r->column);
-    pack_text(out, r->pattern);
+    put_pattern(out, r->pattern);
     pack_text(out, r->message);
     if (!(flags & SAME_LAYER))
         pack_text(out, r->layer);
@@ -247,6 +259,15 @@ static void take_visible(struct unpack *t, size_t n, char *ret)
         t->bad = ret[i] <= ' ' || ret[i] >= 0x7f;
 }
 
+/* What printable() yields: nothing below a space, no DEL. */
+static void take_printable(struct unpack *t, size_t n, char *ret)
+{
+    unpack(t, ret, n);
+    ret[n] = '\0';
+    for (size_t i = 0; !t->bad && i < n; i++)
+        t->bad = (unsigned char)ret[i] < ' ' || ret[i] == 0x7f;
+}
+
 /* What host_parse() makes of the text: nothing else can become a host on this side either. Of a
  * host that was refused as none only the text, or nothing, is told. */
 static void take_host(struct unpack *t, bool none, struct host *ret)
@@ -269,6 +290,7 @@ void wire_event_write(const struct wire_event *e, struct strbuf *out)
 {
     const struct netanswer *a = &e->answer;
     size_t n = strnlen(e->method, sizeof(e->method) - 1);
+    size_t n_path = strnlen(e->path, sizeof(e->path) - 1);
     pack_u64(out, (uint64_t)e->time_ms);
     pack_u8(out, (uint8_t)a->decision);
     pack_u8(out, (uint8_t)a->reason);
@@ -280,6 +302,8 @@ void wire_event_write(const struct wire_event *e, struct strbuf *out)
     pack_u8(out, e->asked);
     pack_u8(out, (uint8_t)e->request.protocol);
     pack_u16(out, e->request.port);
+    pack_u8(out, (uint8_t)n_path);
+    strbuf_put(out, e->path, n_path);
     pack_u8(out, e->request.host.n);
     strbuf_put(out, e->request.host.name, e->request.host.n);
     pack_u8(out, (uint8_t)n);
@@ -303,8 +327,11 @@ int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_ru
     unsigned protocol = take_word(&t, ALL_PROTOCOLS);
     e.request.protocol = protocol;
     e.request.port = unpack_u16(&t);
-    take_host(&t, a->reason == NET_BAD_HOST, &e.request.host);
+    take_printable(&t, take_word(&t, sizeof(e.path) - 1), e.path);
+    take_host(&t, a->reason == NET_BAD_HOST || e.path[0], &e.request.host);
     take_visible(&t, take_word(&t, sizeof(e.method) - 1), e.method);
+    if (e.path[0] && (e.request.host.n || e.request.port))
+        t.bad = true;
     if (t.bad || a->decision == NET_NONE || protocol == 0 || (protocol & (protocol - 1)) ||
         (id != WIRE_RULE_NONE && id >= n_rules))
         return -EINVAL;

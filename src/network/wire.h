@@ -26,6 +26,7 @@
 #define WIRE_MESSAGE_MAX 32768u /* bytes of one message */
 #define WIRE_TEXT_MAX    1024u  /* bytes of a text in one */
 #define WIRE_FDS_MAX     16u
+#define WIRE_PATH_MAX    256u /* a path of a Unix socket with what is not printable as escapes */
 
 enum wire_kind {
     WIRE_START = 1,
@@ -67,7 +68,8 @@ struct wire_settings {
     bool limited;   /* plain HTTP: only GET, HEAD and OPTIONS */
     bool socks_udp; /* UDP ASSOCIATE */
     bool all_unix_sockets;
-    bool intercepts; /* bawn-intercept takes what `opened` names, over descriptor 4 */
+    bool intercepts; /* bawn-intercept is there, over descriptor 4: it takes what `opened` names,
+                      * and speaks with proxies of https:// */
     struct netopened opened;
     struct netrequests requests; /* for plain HTTP */
     const char *profile;         /* for hints, or NULL */
@@ -95,6 +97,8 @@ struct wire_event {
     struct netanswer answer; /* `rule` is told by its id; a rule that is in no list is NULL */
     bool asked;              /* somebody answered, now or before */
     char method[24];         /* of an HTTP request, else "" */
+    /* Of a request for a Unix socket its path, printable; `request` has only a protocol then. */
+    char path[WIRE_PATH_MAX];
 };
 /* The rule behind an answer that somebody gave: in no list. */
 #define WIRE_RULE_NONE UINT32_MAX

@@ -97,6 +97,7 @@ int client_take_server(struct client *c, int fd)
     client_drop_server(c);
     c->server.watch.fd = fd;
     if (c->dial) {
+        c->server.relayed = c->dial->way && c->dial->way->tls;
         c->down = c->dial->early;
         c->dial->early = (struct buffer){0};
         c->n_addresses = c->dial->way ? 0 : c->dial->n_addresses;

@@ -51,6 +51,7 @@ void socks_dialled(struct client *c, enum dial_result result, int fd)
                                                   : SOCKS_HOST_UNREACHABLE);
         break;
     case DIAL_TIMEOUT:
+    case DIAL_NO_TLS:
         refuse(c, SOCKS_HOST_UNREACHABLE);
         break;
     case DIAL_FAILED:

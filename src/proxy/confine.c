@@ -156,6 +156,9 @@ static int confine_calls(struct error *err)
     /* Memory, but never to be executed. */
     PUT(EQUAL(SYS_mmap, 1, 0), EQUAL(SYS_mprotect, 0, 4), FIELD(args[2]), ANY_BIT(PROT_EXEC, 1, 0),
         RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_ERRNO | EPERM));
+    /* Pairs, of which bawn-intercept gets one end. */
+    PUT(EQUAL(SYS_socketpair, 0, 4), FIELD(args[0]), EQUAL(AF_UNIX, 0, 1),
+        RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT));
     /* Sockets of the families that are dialled, streams and datagrams. */
     PUT(EQUAL(SYS_socket, 0, 9), FIELD(args[0]), EQUAL(AF_INET, 3, 0), EQUAL(AF_INET6, 2, 0),
         EQUAL(AF_UNIX, 1, 0), RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT), FIELD(args[1]),

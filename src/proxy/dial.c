@@ -17,21 +17,30 @@
 
 static void connect_next(struct dial *d);
 
-static void stop_all(struct dial *d)
+/* Those that are not needed any more. */
+static void stop_attempts(struct dial *d)
 {
-    timer_stop(&d->timer);
     timer_stop(&d->next_timer);
     for (size_t i = 0; i < d->next_address; i++)
         if (d->attempts[i].watch.fd >= 0)
             loop_close(&d->proxy->loop, &d->attempts[i].watch);
     d->n_open = 0;
+}
+
+static void stop_all(struct dial *d)
+{
+    timer_stop(&d->timer);
+    stop_attempts(d);
     if (d->lookup)
         resolve_stop(d->lookup);
     d->lookup = NULL;
     if (d->asking.question)
         proxy_ask_stop(&d->asking);
+    if (d->wrapping)
+        wrap_stop(d->wrapping);
     if (d->handshake)
         handshake_stop(d->handshake);
+    d->wrapping = NULL;
     d->handshake = NULL;
 }
 
@@ -82,19 +91,22 @@ static socklen_t sockaddr_of(const struct address *a, uint16_t port, struct sock
     return sizeof(*in6);
 }
 
-static void connected(struct dial *d, int fd)
+/* The destination, or a proxy that is to be asked for it. */
+void dial_reached(struct dial *d, int fd)
 {
     const struct way_out *way = d->way;
-    bool straight = !way || (way->kind == WAY_HTTP && d->request.protocol == NET_HTTP);
-    timer_stop(&d->next_timer);
-    if (straight) {
+    if (!way || (way->kind == WAY_HTTP && d->request.protocol == NET_HTTP))
         dial_finish(d, DIAL_CONNECTED, fd);
-        return;
-    }
-    for (size_t i = 0; i < d->next_address; i++)
-        if (d->attempts[i].watch.fd >= 0)
-            loop_close(&d->proxy->loop, &d->attempts[i].watch);
-    if (handshake_start(d, fd) < 0)
+    else if (handshake_start(d, fd) < 0)
+        dial_finish(d, DIAL_FAILED, -1);
+}
+
+static void connected(struct dial *d, int fd)
+{
+    stop_attempts(d);
+    if (!d->way || !d->way->tls)
+        dial_reached(d, fd);
+    else if (wrap_start(d, fd) < 0)
         dial_finish(d, DIAL_FAILED, -1);
 }
 
@@ -175,7 +187,11 @@ static void next_due(struct timer *t)
 
 static void connect_due(struct timer *t)
 {
-    dial_finish(DIAL_OF(timer, t), DIAL_TIMEOUT, -1);
+    static const char late[] = "the TLS handshake was not done in time";
+    struct dial *d = DIAL_OF(timer, t);
+    if (d->wrapping)
+        wrap_say(d, late, strlen(late));
+    dial_finish(d, DIAL_TIMEOUT, -1);
 }
 
 static void start_connecting(struct dial *d)
@@ -333,8 +349,13 @@ int dial_pin_sockets(struct proxy *p)
     p->sockets = arena_zalloc(&p->arena, s->n_unix_sockets + 1, sizeof(*p->sockets));
     if (!p->sockets)
         return -ENOMEM;
-    for (size_t i = 0; i < s->n_unix_sockets; i++)
-        p->sockets[i] = unix_open(s->unix_sockets[i]);
+    for (size_t i = 0; i < s->n_unix_sockets; i++) {
+        struct unix_socket *u = &p->sockets[i];
+        u->place = arena_zalloc(&p->arena, 1, sizeof(*u->place));
+        if (!u->place)
+            return -ENOMEM;
+        u->fd = unix_open(s->unix_sockets[i], u->place);
+    }
     return 0;
 }
 
@@ -360,9 +381,10 @@ int dial_unix(struct proxy *p, struct bytes path, int *ret_fd)
     for (size_t i = 0; i < s->n_unix_sockets; i++) {
         if (!bytes_is(path, s->unix_sockets[i]))
             continue;
-        (void)snprintf(text, sizeof(text), "/proc/self/fd/%d", p->sockets[i]);
-        int r = p->sockets[i] < 0 ? p->sockets[i] : connect_unix(text, ret_fd);
-        if (r < 0 || unix_is_named(*ret_fd, s->unix_sockets[i]))
+        const struct unix_socket *u = &p->sockets[i];
+        (void)snprintf(text, sizeof(text), "/proc/self/fd/%d", u->fd);
+        int r = u->fd < 0 ? u->fd : connect_unix(text, ret_fd);
+        if (r < 0 || unix_is_named(*ret_fd, s->unix_sockets[i], u->place))
             return r;
         fd_close(*ret_fd);
         *ret_fd = -1;

@@ -238,6 +238,8 @@ static void dial_or_reuse(struct client *c)
         client_leave_server(c);
         fd = a.decision == NET_ALLOW ? pool_take(c->proxy, &c->request) : -1;
         same = fd >= 0 && client_take_server(c, fd) == 0;
+        const struct way_out *way = same ? way_for(c->proxy, &c->request) : NULL;
+        c->server.relayed = way && way->tls;
     }
     if (same && proxy_record(c->proxy, &c->request, &a, asked, c->x->method)) {
         c->x->reused = true;
@@ -253,10 +255,17 @@ static void dial_socket(struct client *c, struct bytes path)
 {
     static const struct refusal gone = {
         .status = 502, .reason = "unreachable", .text = "nobody listens on this Unix socket"};
+    static const struct refusal full = {
+        .status = 503, .reason = "not_recorded", .text = "the decision cannot be written down"};
+    struct netanswer a = {.decision = NET_ALLOW, .reason = NET_ALLOWED};
     int fd = -1, r = dial_unix(c->proxy, path, &fd);
     client_leave_server(c);
-    if (r == -EACCES) {
-        const struct netanswer a = {.decision = NET_DENY, .reason = NET_NOT_ALLOWED};
+    if (r == -EACCES)
+        a = (struct netanswer){.decision = NET_DENY, .reason = NET_NOT_ALLOWED};
+    if (!proxy_record_socket(c->proxy, path, &a, c->x->method)) {
+        fd_close(fd);
+        refuse(c, &full, false);
+    } else if (r == -EACCES) {
         const struct refusal no = {.status = 403,
                                    .header = net_reason_header(a.reason),
                                    .reason = "unix_socket_not_allowed",

@@ -151,37 +151,60 @@ static uint64_t hash_request(const struct proxy *p, const struct netrequest *q)
     return host_hash(seed, &q->host) | 1; /* 0 is no hash */
 }
 
-static uint64_t *find_noted(struct proxy *p, const struct netrequest *q)
+static uint64_t hash_path(const struct proxy *p, struct bytes path)
 {
-    const uint64_t h = hash_request(p, q);
+    uint64_t h = ~p->noted_seed; /* as if to no port by no protocol */
+    for (size_t i = 0; i < path.n; i++)
+        h = (h ^ (uint8_t)path.p[i]) * 0x9e3779b97f4a7c15u;
+    return (h ^ h >> 29) | 1;
+}
+
+static uint64_t *find_noted(struct proxy *p, uint64_t h)
+{
     size_t at = (h >> 20) % ARRAY_LEN(p->noted);
     while (p->noted[at] && p->noted[at] != h)
         at = (at + 1) % ARRAY_LEN(p->noted);
     return &p->noted[at];
 }
 
-static void note_allowed(struct proxy *p, const struct netrequest *q)
+static void note_allowed(struct proxy *p, uint64_t h)
 {
-    uint64_t *slot = find_noted(p, q);
+    uint64_t *slot = find_noted(p, h);
     if (*slot || p->n_noted >= ARRAY_LEN(p->noted) / 2)
         return;
-    *slot = hash_request(p, q);
+    *slot = h;
     p->n_noted++;
+}
+
+/* H: of what is decided about. */
+static bool record(struct proxy *p, const struct wire_event *e, uint64_t h)
+{
+    /* A flood of refusals leaves room for what is allowed. */
+    const bool allowed = e->answer.decision == NET_ALLOW;
+    const size_t most = allowed ? EVENTS_MOST : EVENTS_MOST / 2;
+    if (p->events.ends.n >= most)
+        launcher_flush(p);
+    if (!events_put(&p->events, e, most))
+        return !allowed || *find_noted(p, h) != 0;
+    if (allowed)
+        note_allowed(p, h);
+    return true;
 }
 
 bool proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
                   bool asked, const char *method)
 {
-    /* A flood of refusals leaves room for what is allowed. */
-    const bool allowed = a->decision == NET_ALLOW;
-    const size_t most = allowed ? EVENTS_MOST : EVENTS_MOST / 2;
-    if (p->events.ends.n >= most)
-        launcher_flush(p);
-    if (!events_add(&p->events, q, a, asked, method, most))
-        return !allowed || *find_noted(p, q) != 0;
-    if (allowed)
-        note_allowed(p, q);
-    return true;
+    const struct wire_event e = event_now(q, a, asked, method);
+    return record(p, &e, hash_request(p, q));
+}
+
+bool proxy_record_socket(struct proxy *p, struct bytes path, const struct netanswer *a,
+                         const char *method)
+{
+    static const struct netrequest none = {.protocol = NET_HTTP};
+    struct wire_event e = event_now(&none, a, false, method);
+    (void)printable(e.path, sizeof(e.path), path.p, path.n);
+    return record(p, &e, hash_path(p, path));
 }
 
 void launcher_flush(struct proxy *p)

@@ -56,8 +56,9 @@ static void stop(struct proxy *p)
 }
 
 #if SANITIZED
-/* The search for leaks starts a process, which the filter of system calls forbids. */
-const char *__asan_default_options(void);
+/* The search for leaks starts a process, which the filter of system calls forbids. Asked by the
+ * sanitizer's library, which has to see it. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
@@ -72,11 +73,14 @@ int main(int argc, char **argv)
     static struct proxy p;
     struct error err = {0};
     if (argc != 1) {
+        if (argc == 2 && str_eq(argv[1], "--to-ascii"))
+            return to_ascii_main();
         bool version = str_eq(argv[1], "--version");
         (void)fputs(version ? "bawn-proxy " BAWN_VERSION "\n" : usage, version ? stdout : stderr);
         return version || str_eq(argv[1], "--help") ? 0 : 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    to_ascii_use();
     int r = start(&p, &err);
     if (r < 0) {
         launcher_say(&p, WIRE_FAILED, err.message);

@@ -9,9 +9,9 @@
  * http_body.c) socks.c        is pure; client_socks.c drives it transparent.c  redirected
  * connections                                  (tls_hello.c) stub.c         the resolver inside
  * (dns_message.c) dial.c         from a request to a connected socket: judged, resolved once,
- * judged, dialled resolve.c      c-ares way_out.c      through another proxy tunnel.c       bytes
- * in both directions, without copying refuse.c       what clients are told udp.c          SOCKS
- * associations
+ * judged, dialled resolve.c      c-ares way_out.c      through another proxy (way_tls.c: over TLS)
+ * tunnel.c       bytes in both directions, without copying refuse.c       what clients are told
+ * udp.c          SOCKS associations
  *
  * The program trusts the launcher's settings and nobody else: the sandbox talks to it, and so does
  * every server that is reached.
@@ -30,6 +30,7 @@
 #include "helper/events.h"
 #include "helper/loop.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -67,6 +68,7 @@ struct stream {
     bool starved; /* broken for want of memory */
     bool hung_up; /* the kernel told of an end or an error: there is something to read */
     bool shut;    /* we said that nothing more comes from us */
+    bool relayed; /* a pair of which bawn-intercept has the other end: closed, it was cut off */
 };
 void stream_event(struct stream *s, uint32_t events);
 /* Reads into B up to LIMIT bytes in all. The bytes read; 0: nothing now (or ended, broken). */
@@ -94,6 +96,7 @@ enum dial_result {
     DIAL_REFUSED_BY_POLICY, /* dial.answer says why */
     DIAL_UNREACHABLE,       /* nobody there: dial.error */
     DIAL_TIMEOUT,
+    DIAL_NO_TLS, /* with the proxy on the way: dial.problem */
     DIAL_FAILED, /* something of ours: descriptors, memory */
 };
 
@@ -116,6 +119,7 @@ struct dial {
     bool asked;                /* somebody said yes */
     struct buffer early;       /* what the server said already: the caller takes it */
     int error;                 /* positive errno of the last attempt */
+    char problem[512];         /* of the proxy on the way, or "": a sentence */
     bool running;              /* done() has not been called, and will be unless dial_stop() is */
     const struct way_out *way; /* through another proxy, or NULL */
 
@@ -128,6 +132,7 @@ struct dial {
     struct timer timer, next_timer;
     struct lookup *lookup;
     struct asking asking;
+    struct wrapping *wrapping;   /* into TLS, to the other proxy */
     struct handshake *handshake; /* with the other proxy */
 };
 
@@ -136,11 +141,17 @@ struct dial {
 void dial_start(struct dial *d);
 /* done() will not be called. */
 void dial_stop(struct dial *d);
+/* Where the socket of a rule stands. ".." in its path is not resolved: then it has no name. */
+struct unix_place {
+    char path[PATH_MAX]; /* without links */
+    bool ours;           /* somebody like us can write to a directory on the way */
+};
 /* The socket file at PATH as a descriptor (O_PATH); a link counts only where nobody like us can
  * write. A negative errno. */
-int unix_open(const char *path);
-/* Was the socket that FD is connected to bound under the name that PATH ends in? */
-bool unix_is_named(int fd, const char *path);
+int unix_open(const char *path, struct unix_place *ret);
+/* Was the socket that FD is connected to bound under the name LISTED, or where that is? Yes where
+ * nobody could have brought another one there. */
+bool unix_is_named(int fd, const char *listed, const struct unix_place *at);
 /* Opens the Unix sockets of the settings, for dial_unix(). -ENOMEM. */
 int dial_pin_sockets(struct proxy *p);
 /* A Unix socket that the settings name, else -EACCES; 0 or a negative errno with *ret_fd. */
@@ -153,6 +164,9 @@ void proxy_judge(struct proxy *p, const struct netrequest *q, struct netanswer *
  * then it must not be acted on. */
 bool proxy_record(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
                   bool asked, const char *method);
+/* The same of a Unix socket. */
+bool proxy_record_socket(struct proxy *p, struct bytes path, const struct netanswer *a,
+                         const char *method);
 
 /* False: nobody can be asked (too many questions). */
 bool proxy_ask(struct proxy *p, const struct netrequest *q, const struct netanswer *a,
@@ -180,6 +194,7 @@ enum way_kind { WAY_HTTP, WAY_SOCKS };
 
 struct way_out {
     enum way_kind kind;
+    bool tls;
     struct host host;
     uint16_t port;
     const char *user, *password; /* or NULL */
@@ -193,7 +208,13 @@ const struct way_out *way_for(const struct proxy *p, const struct netrequest *q)
  * called. */
 int handshake_start(struct dial *d, int fd);
 void handshake_stop(struct handshake *h);
-/* For the handshake: ends the dialling. */
+/* Has TLS put round the connected FD, which it takes: dial_reached() or dial_finish() is called. */
+int wrap_start(struct dial *d, int fd);
+void wrap_stop(struct wrapping *w);
+/* Notes what is wrong with the other proxy. */
+void wrap_say(struct dial *d, const char *why, size_t n);
+/* For these: goes on with FD; ends the dialling. */
+void dial_reached(struct dial *d, int fd);
 void dial_finish(struct dial *d, enum dial_result result, int fd);
 
 /* ---- tunnels ---- */
@@ -267,8 +288,8 @@ struct client {
     size_t n_addresses;
     struct exchange *x;
     struct tunnel tunnel;
-    struct association *association;
-    struct waiting *waiting; /* a query over TCP whose name is being looked up */
+    struct inside *associated; /* it holds an association of this socket's open */
+    struct waiting *waiting;   /* a query over TCP whose name is being looked up */
 };
 
 /* Accepts on FD from now on, and owns it then. */
@@ -367,6 +388,11 @@ int launcher_watch(struct proxy *p);
 /* After the loop: what is left to say. */
 void launcher_finish(struct proxy *p);
 
+/* ---- names outside ASCII (to_ascii.c) ---- */
+
+void to_ascii_use(void); /* from now on unicode.h's functions convert */
+int to_ascii_main(void); /* bawn-proxy --to-ascii; the exit status */
+
 /* ---- the machine's own addresses ---- */
 
 /* From now on the policy learns of new ones. */
@@ -394,13 +420,16 @@ struct proxy {
     struct arena arena;
     struct wire_settings settings;
     struct netpolicy *policy;
-    int *sockets; /* of settings.unix_sockets, O_PATH; -1: was not there */
+    struct unix_socket {
+        int fd; /* O_PATH; a negative errno: it was not there */
+        struct unix_place *place;
+    } * sockets; /* of settings.unix_sockets */
     struct watch launcher, addresses;
     struct events events;
     uint64_t noted[8192]; /* hashes of what was allowed and written down */
     size_t n_noted;
     uint64_t noted_seed;
-    bool said_files, said_memory;
+    bool said_files, said_memory, said_upstream;
     bool events_blocked; /* the launcher's socket is full */
     bool finishing;
     struct listener listeners[WIRE_FDS_MAX];

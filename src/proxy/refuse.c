@@ -97,7 +97,12 @@ struct refusal refusal_of_dial(const struct dial *d, enum dial_result result)
     case DIAL_TIMEOUT:
         r.status = 504;
         r.reason = "connect_timeout";
-        r.text = "it did not answer in time";
+        r.text = d->problem[0] ? d->problem : "it did not answer in time";
+        break;
+    case DIAL_NO_TLS:
+        r.status = 502;
+        r.reason = "upstream_tls_failed";
+        r.text = d->problem;
         break;
     case DIAL_UNREACHABLE:
         r.status = 502;

@@ -7,6 +7,7 @@
  */
 #include "proxy/socks.h"
 
+#include "network/unicode.h"
 #include "proxy/cut.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ static bool cut_address(struct bytes *from, uint8_t type, struct socks_request *
     if (!whole || !cut_u16(&rest, &ret->port))
         return false;
     if (type == TYPE_NAME) {
-        ret->problem = host_parse(b, &ret->host);
+        ret->problem = unicode_parse(b, &ret->host);
     } else {
         struct address a = {.family = type == TYPE_V4 ? ADDRESS_V4 : ADDRESS_V6};
         memcpy(a.b, b.p, b.n);

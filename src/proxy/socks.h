@@ -35,7 +35,7 @@ int socks_greeting(struct bytes text, uint8_t *ret_method);
 /* The name and password (RFC 1929). > 0: its bytes. 0: more. -EPROTO. */
 int socks_password(struct bytes text);
 /* The request. > 0: its bytes. 0: more. -EPROTO: not version 5, a reserved byte that is not 0. A
- * name goes through host_parse(): a name that is an address in some spelling comes out as that
+ * name goes through unicode_parse(): a name that is an address in some spelling comes out as that
  * address. Port 0 is -EPROTO but with SOCKS_UDP, where host and port may be all zero. */
 int socks_request(struct bytes text, struct socks_request *ret);
 /* A reply with the address and port that it tells (family 0: 0.0.0.0). Returns its length. */

@@ -2,6 +2,7 @@
 #include "proxy/proxy.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #define BUFFER_LEAST 2048u
@@ -73,6 +74,14 @@ void stream_event(struct stream *s, uint32_t events)
         s->hung_up = true;
 }
 
+/* At the end of what came: was it cut off? The relay closes its end then, and only half of it where
+ * the other side has said that it is done. */
+static bool is_cut(const struct stream *s)
+{
+    struct pollfd pfd = {.fd = s->watch.fd};
+    return s->relayed && !s->shut && poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP);
+}
+
 static void stream_break(struct stream *s)
 {
     s->broken = s->ended = true;
@@ -100,10 +109,10 @@ size_t stream_read(struct stream *s, struct buffer *b, size_t limit)
         /* A short read took all there was; an end that was told already is still to be read. */
         if ((size_t)n < want && !s->hung_up)
             s->readable = false;
-    } else if (n == 0) {
+    } else if (n == 0 && !is_cut(s)) {
         s->ended = true;
         s->readable = false;
-    } else if (errno == EAGAIN) {
+    } else if (n < 0 && errno == EAGAIN) {
         s->readable = false;
     } else {
         stream_break(s);

@@ -11,6 +11,7 @@
 
 #define AT_ONCE   64
 #define HELD_MOST 8 /* datagrams that wait for their destination */
+#define SPARE     8 /* associations beyond two for each connection */
 #define DATAGRAM  65535u
 
 struct peer {
@@ -28,6 +29,7 @@ struct association {
     struct association *next;
     struct proxy *proxy;
     struct inside *inside;          /* the socket it is reached on */
+    uint64_t used;                  /* when it carried something last, in datagrams; 0: never */
     struct sockaddr_storage client; /* once it has sent something */
     socklen_t n_client;
     struct peer *peers;
@@ -40,11 +42,13 @@ struct inside {
     struct proxy *proxy;
     struct address bound;
     uint16_t port;
+    size_t holders; /* connections that asked for an association and are open */
 };
 
 struct udp {
     struct inside inside[2];
     size_t n;
+    uint64_t datagrams; /* that came, a clock for `used` */
     struct association *associations;
 };
 
@@ -172,15 +176,19 @@ static struct association *association_of(struct inside *in, const struct sockad
 {
     struct udp *u = in->proxy->udp;
     struct association *fresh = NULL;
+    u->datagrams++;
     for (struct association *a = u->associations; a; a = a->next) {
-        if (a->n_client == n && memcmp(&a->client, from, n) == 0)
+        if (a->n_client == n && memcmp(&a->client, from, n) == 0) {
+            a->used = u->datagrams;
             return a;
+        }
         if (a->n_client == 0 && a->inside == in)
             fresh = a;
     }
     if (fresh) {
         fresh->client = *from;
         fresh->n_client = n;
+        fresh->used = u->datagrams;
     }
     return fresh;
 }
@@ -200,9 +208,9 @@ static void inside_ready(struct watch *w, uint32_t events)
             return;
         if (n < 0)
             continue;
-        struct association *a = association_of(u, &from, n_from);
-        int head = a ? socks_datagram((struct bytes){buf, (size_t)n}, &s) : -EPROTO;
-        if (head > 0)
+        int head = socks_datagram((struct bytes){buf, (size_t)n}, &s);
+        struct association *a = head > 0 ? association_of(u, &from, n_from) : NULL;
+        if (a)
             pass(a, &s, (struct bytes){buf + head, (size_t)(n - head)});
     }
 }
@@ -258,26 +266,58 @@ bool udp_associate(struct client *c)
     struct udp *u = c->proxy->udp;
     *a = (struct association){.next = u->associations, .proxy = c->proxy, .inside = in};
     u->associations = a;
-    c->association = a;
+    in->holders++;
+    c->associated = in;
     c->state = CLIENT_ASSOCIATE;
     timer_stop(&c->timer);
     (void)buffer_put(&c->out, answer, socks_reply(SOCKS_OK, &in->bound, in->port, answer));
     return true;
 }
 
-void udp_end(struct client *c)
+/* Of those of IN that nobody has used yet, or that somebody has: how many, and the one that was
+ * used the longest ago. */
+static size_t least_used(const struct udp *u, const struct inside *in, bool used,
+                         struct association **ret)
 {
-    struct association *a = c->association;
-    if (!a)
-        return;
-    c->association = NULL;
+    size_t n = 0;
+    *ret = NULL;
+    for (struct association *a = u->associations; a; a = a->next) {
+        if (a->inside != in || (a->used != 0) != used)
+            continue;
+        n++;
+        if (!*ret || a->used < (*ret)->used)
+            *ret = a;
+    }
+    return n;
+}
+
+static void association_end(struct association *a)
+{
+    struct association **at = &a->proxy->udp->associations;
     while (a->peers)
         peer_end(a->peers);
-    struct association **at = &c->proxy->udp->associations;
     while (*at != a)
         at = &(*at)->next;
     *at = a->next;
-    loop_free(&c->proxy->loop, a);
+    loop_free(&a->proxy->loop, a);
+}
+
+/* Which datagrams are of the connection that ends nobody says: all come from the one loopback. So
+ * those that are left have one each to begin with, and what is in use stays: all of it ends with
+ * the last connection, and before that the oldest where there are many more than connections. */
+void udp_end(struct client *c)
+{
+    struct udp *u = c->proxy->udp;
+    struct inside *in = c->associated;
+    struct association *least;
+    if (!in)
+        return;
+    c->associated = NULL;
+    in->holders--;
+    while (least_used(u, in, false, &least) > in->holders)
+        association_end(least);
+    while (least_used(u, in, true, &least) > (in->holders ? 2 * in->holders + SPARE : 0))
+        association_end(least);
 }
 
 void udp_close(struct proxy *p)

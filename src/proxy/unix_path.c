@@ -5,8 +5,9 @@
  * lies in a directory that nobody like us can write to, and the socket is connected to by its
  * descriptor.
  *
- * A rename or a hard link puts another socket under the name without a link. The kernel still tells
- * under which name it was bound, and its last part does not change: unix_is_named() compares.
+ * A rename or a hard link puts another socket under the name without a link, in this run or in an
+ * earlier one. The kernel still tells under which name it was bound: unix_is_named() compares,
+ * where somebody like us can write to anything on the way.
  */
 #include "proxy/proxy.h"
 
@@ -52,11 +53,23 @@ static int open_root(void)
     return fd < 0 ? -errno : fd;
 }
 
-int unix_open(const char *path)
+/* Appends a component to the N bytes of the path so far. */
+static int append(struct unix_place *to, size_t *n, struct bytes c)
+{
+    if (*n + 1 + c.n >= sizeof(to->path))
+        return -ENAMETOOLONG;
+    to->path[*n] = '/';
+    memcpy(to->path + *n + 1, c.p, c.n);
+    *n += 1 + c.n;
+    to->path[*n] = '\0';
+    return 0;
+}
+
+int unix_open(const char *path, struct unix_place *ret)
 {
     char rest[2][PATH_MAX], link[PATH_MAX], name[NAME_MAX + 1];
-    size_t links = 0;
-    struct stat st = {0};
+    size_t links = 0, n = 0;
+    struct stat st = {0}, dir;
     struct bytes c;
     int r = snprintf(rest[0], sizeof(rest[0]), "%s", path);
     if (r < 0 || (size_t)r >= sizeof(rest[0]) || path[0] != '/')
@@ -64,15 +77,21 @@ int unix_open(const char *path)
     _cleanup_fd_ int at = open_root();
     if (at < 0)
         return at;
+    *ret = (struct unix_place){.ours = false};
     for (const char *p = rest[0]; path_next(&p, &c);) {
         if (c.n > NAME_MAX)
             return -ENAMETOOLONG;
+        if (fstat(at, &dir) < 0)
+            return -errno;
+        ret->ours = ret->ours || is_writable_dir(&dir);
         memcpy(name, c.p, c.n);
         name[c.n] = '\0';
         _cleanup_fd_ int fd = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
             return -errno;
         if (!S_ISLNK(st.st_mode)) {
+            if ((r = append(ret, &n, c)) < 0)
+                return r;
             fd_close(at);
             at = steal_fd(&fd);
             continue;
@@ -84,6 +103,7 @@ int unix_open(const char *path)
             fd_close(at);
             if ((at = open_root()) < 0)
                 return at;
+            n = 0;
         }
         r = snprintf(rest[links & 1], sizeof(rest[0]), "%s/%s", link, p);
         if (r < 0 || (size_t)r >= sizeof(rest[0]))
@@ -93,23 +113,15 @@ int unix_open(const char *path)
     return S_ISSOCK(st.st_mode) ? steal_fd(&at) : -ECONNREFUSED;
 }
 
-static struct bytes last_part(const char *p, size_t n)
-{
-    size_t from = n;
-    while (from > 0 && p[from - 1] != '/')
-        from--;
-    return (struct bytes){p + from, n - from};
-}
-
-bool unix_is_named(int fd, const char *path)
+bool unix_is_named(int fd, const char *listed, const struct unix_place *at)
 {
     struct sockaddr_un from = {0};
     socklen_t n = sizeof(from);
     const size_t head = offsetof(struct sockaddr_un, sun_path);
-    if (getpeername(fd, (struct sockaddr *)&from, &n) < 0 || n <= head || from.sun_path[0] == '\0')
+    if (!at->ours)
+        return true;
+    if (getpeername(fd, (struct sockaddr *)&from, &n) < 0 || n <= head)
         return false;
-    struct bytes bound =
-        last_part(from.sun_path, strnlen(from.sun_path, MIN_OF((size_t)n, sizeof(from)) - head));
-    struct bytes want = last_part(path, strlen(path));
-    return bytes_eq(bound, want);
+    const struct bytes bound = {from.sun_path, MIN_OF((size_t)n, sizeof(from)) - head};
+    return path_is_bound_name(bound, listed) || path_is_bound_name(bound, at->path);
 }

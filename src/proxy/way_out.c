@@ -79,11 +79,13 @@ static int read_url(struct proxy *p, const char *url, const struct way_out **ret
     static const struct {
         const char *scheme;
         enum way_kind kind;
+        bool tls;
         uint16_t port;
-    } schemes[] = {{"http", WAY_HTTP, 80},
-                   {"socks5", WAY_SOCKS, 1080},
-                   {"socks5h", WAY_SOCKS, 1080},
-                   {"socks", WAY_SOCKS, 1080}};
+    } schemes[] = {{"http", WAY_HTTP, false, 80},
+                   {"https", WAY_HTTP, true, 443},
+                   {"socks5", WAY_SOCKS, false, 1080},
+                   {"socks5h", WAY_SOCKS, false, 1080},
+                   {"socks", WAY_SOCKS, false, 1080}};
     if (!url || !url[0])
         return 0;
     struct way_out *way = arena_zalloc(&p->arena, 1, sizeof(*way));
@@ -98,8 +100,9 @@ static int read_url(struct proxy *p, const char *url, const struct way_out **ret
                (strlen(schemes[i].scheme) != n || strncasecmp(schemes[i].scheme, url, n) != 0))
             i++;
         if (i == ARRAY_LEN(schemes))
-            return error_set(err, -EINVAL, "its scheme is none of http, socks5, socks5h");
+            return error_set(err, -EINVAL, "its scheme is none of http, https, socks5, socks5h");
         way->kind = schemes[i].kind;
+        way->tls = schemes[i].tls;
         port = schemes[i].port;
         rest = bytes_of(mark + 3);
     }
@@ -115,6 +118,8 @@ static int read_url(struct proxy *p, const char *url, const struct way_out **ret
     enum host_problem problem = host_parse_port(rest, port, &way->host, &way->port);
     if (problem != HOST_FINE)
         return error_set(err, -EINVAL, "%s", host_problem_text(problem));
+    if (way->tls && !p->settings.intercepts)
+        return error_set(err, -EINVAL, "bawn-intercept, which speaks TLS, is not there");
     *ret = way;
     return 0;
 }

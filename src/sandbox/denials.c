@@ -63,8 +63,13 @@ static void put_rule(struct strbuf *b, const struct denial *d)
 
 static void put_net(struct json *j, const struct denial_net *n)
 {
-    json_kv_string(j, "host", n->host);
-    json_kv_int(j, "port", n->port);
+    if (n->path) {
+        json_kv_string(j, "scope", "unix_socket");
+        json_kv_string(j, "path", n->path);
+    } else {
+        json_kv_string(j, "host", n->host);
+        json_kv_int(j, "port", n->port);
+    }
     json_kv_string(j, "protocol", n->protocol);
     if (n->method)
         json_kv_string(j, "method", n->method);
@@ -383,8 +388,11 @@ void denials_network(struct denials *d, const struct denial_net *net, const char
 {
     struct denial one = {.kind = DENIAL_NETWORK, .net = net};
     _cleanup_strbuf_ struct strbuf what = {0};
-    strbuf_printf(&what, strchr(net->host, ':') ? "[%s]:%u (%s)" : "%s:%u (%s)", net->host,
-                  net->port, net->protocol);
+    if (net->path)
+        strbuf_printf(&what, "%s (Unix socket, through the proxy)", net->path);
+    else
+        strbuf_printf(&what, strchr(net->host, ':') ? "[%s]:%u (%s)" : "%s:%u (%s)", net->host,
+                      net->port, net->protocol);
     if (!strbuf_failed(&what))
         add(d, &one, what.p, hint, NULL);
 }

@@ -14,6 +14,7 @@ enum denial_kind { DENIAL_FILE, DENIAL_SOCKET, DENIAL_SYSCALL, DENIAL_LIMIT, DEN
  * is said. */
 struct denial_net {
     const char *host, *protocol;
+    const char *path; /* of a Unix socket that the proxy was asked for; then no host, or NULL */
     unsigned port;
     const char *reason;      /* a word */
     const char *source;      /* who said so, or NULL */

@@ -54,7 +54,7 @@ static int mount_device(int file, uint32_t *ret)
     return r;
 }
 
-static int request(int diag)
+static int request(int diag, uint32_t show)
 {
     struct {
         struct nlmsghdr header;
@@ -64,16 +64,20 @@ static int request(int diag)
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
                    .nlmsg_seq = 1},
-        .body = {.sdiag_family = AF_UNIX, .udiag_states = ~0u, .udiag_show = UDIAG_SHOW_VFS},
+        .body = {.sdiag_family = AF_UNIX, .udiag_states = ~0u, .udiag_show = show},
     };
     return send(diag, &req, sizeof(req), MSG_NOSIGNAL) == (ssize_t)sizeof(req) ? 0 : -errno;
 }
 
-/* What one datagram of the dump said. */
-struct heard {
+/* What is looked for, and what the dump said of it. */
+struct search {
+    uint32_t ino, dev;
     bool found, done;
     uint32_t socket; /* inode number of the socket itself */
     int error;
+    char *name; /* NULL: nobody asks for it */
+    size_t cap, n;
+    bool differs; /* there are several of the file, and not all have this name */
 };
 
 /* Netlink pads everything to four bytes. */
@@ -82,100 +86,137 @@ static size_t padded(size_t n)
     return (n + 3) & ~(size_t)3;
 }
 
-/* One socket's attributes: is it bound to the file asked for? */
-static bool is_bound_to(struct bytes attributes, uint32_t ino, uint32_t dev)
+/* One attribute off the front; false at the end, or where there is rubbish. */
+static bool next_attribute(struct bytes *left, unsigned *ret_type, struct bytes *ret)
 {
-    while (attributes.n >= sizeof(struct rtattr)) {
-        struct rtattr a;
-        memcpy(&a, attributes.p, sizeof(a));
-        if (a.rta_len < sizeof(a) || a.rta_len > attributes.n)
-            return false;
-        struct unix_diag_vfs vfs;
-        if (a.rta_type == UNIX_DIAG_VFS && a.rta_len >= sizeof(a) + sizeof(vfs)) {
-            memcpy(&vfs, attributes.p + sizeof(a), sizeof(vfs));
-            if (vfs.udiag_vfs_ino == ino && vfs.udiag_vfs_dev == dev)
-                return true;
-        }
-        size_t step = MIN_OF(padded(a.rta_len), attributes.n);
-        attributes = (struct bytes){attributes.p + step, attributes.n - step};
-    }
-    return false;
+    struct rtattr a;
+    if (left->n < sizeof(a))
+        return false;
+    memcpy(&a, left->p, sizeof(a));
+    if (a.rta_len < sizeof(a) || a.rta_len > left->n)
+        return false;
+    *ret_type = a.rta_type;
+    *ret = (struct bytes){left->p + sizeof(a), a.rta_len - sizeof(a)};
+    size_t step = MIN_OF(padded(a.rta_len), left->n);
+    *left = (struct bytes){left->p + step, left->n - step};
+    return true;
 }
 
-static void listen_to(struct bytes datagram, uint32_t ino, uint32_t dev, struct heard *h)
+static void take_name(struct search *s, struct bytes name)
+{
+    if (!s->name)
+        return;
+    if (name.n > s->cap)
+        name.n = 0; /* no name that anybody asks for */
+    if (s->found)
+        s->differs = s->differs || !bytes_eq(name, (struct bytes){s->name, s->n});
+    else if (name.n)
+        memcpy(s->name, name.p, name.n);
+    if (!s->found)
+        s->n = name.n;
+}
+
+/* One socket's attributes: is it bound to the file asked for? Those that it accepted have its name
+ * and file as well. */
+static void take_socket(struct search *s, uint32_t ino, struct bytes attributes)
+{
+    struct bytes value, name = {"", 0};
+    struct unix_diag_vfs vfs;
+    unsigned type;
+    bool bound = false;
+    while (next_attribute(&attributes, &type, &value)) {
+        if (type == UNIX_DIAG_NAME)
+            name = value;
+        if (type != UNIX_DIAG_VFS || value.n < sizeof(vfs))
+            continue;
+        memcpy(&vfs, value.p, sizeof(vfs));
+        bound = vfs.udiag_vfs_ino == s->ino && vfs.udiag_vfs_dev == s->dev;
+    }
+    if (!bound)
+        return;
+    take_name(s, name);
+    if (!s->found)
+        s->socket = ino;
+    s->found = true;
+}
+
+static void listen_to(struct bytes datagram, struct search *s)
 {
     while (datagram.n >= sizeof(struct nlmsghdr)) {
         struct nlmsghdr m;
         memcpy(&m, datagram.p, sizeof(m));
         if (m.nlmsg_len < sizeof(m) || m.nlmsg_len > datagram.n) {
-            h->error = -EPROTO;
+            s->error = -EPROTO;
             return;
         }
         const size_t head = sizeof(m) + padded(sizeof(struct unix_diag_msg));
         if (m.nlmsg_type == NLMSG_DONE) {
-            h->done = true;
+            s->done = true;
         } else if (m.nlmsg_type == NLMSG_ERROR) {
             int32_t code = 0;
             if (m.nlmsg_len >= sizeof(m) + sizeof(code))
                 memcpy(&code, datagram.p + sizeof(m), sizeof(code));
-            h->error = code ? code : -EPROTO;
+            s->error = code ? code : -EPROTO;
             return;
         } else if (m.nlmsg_len >= head) {
-            struct bytes attributes = {datagram.p + head, m.nlmsg_len - head};
-            if (!h->found && is_bound_to(attributes, ino, dev)) {
-                struct unix_diag_msg socket;
-                memcpy(&socket, datagram.p + sizeof(m), sizeof(socket));
-                h->socket = socket.udiag_ino;
-                h->found = true;
-            }
+            struct unix_diag_msg socket;
+            memcpy(&socket, datagram.p + sizeof(m), sizeof(socket));
+            take_socket(s, socket.udiag_ino, (struct bytes){datagram.p + head, m.nlmsg_len - head});
         }
         size_t step = MIN_OF(padded(m.nlmsg_len), datagram.n);
         datagram = (struct bytes){datagram.p + step, datagram.n - step};
     }
 }
 
-static int search(int diag, uint32_t ino, uint32_t dev, uint32_t *ret_socket)
+static int search(int diag, struct search *s)
 {
-    struct heard h = {0};
-    int r = request(diag);
+    int r = request(diag, s->name ? UDIAG_SHOW_VFS | UDIAG_SHOW_NAME : UDIAG_SHOW_VFS);
     if (r < 0)
         return r;
     /* The whole dump is read even after a hit: what stays in the queue would answer the next one.
      */
-    while (!h.done) {
+    while (!s->done) {
         char buf[32768];
         ssize_t n = recv(diag, buf, sizeof(buf), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        listen_to((struct bytes){buf, (size_t)n}, ino, dev, &h);
-        if (h.error)
-            return h.error;
+        listen_to((struct bytes){buf, (size_t)n}, s);
+        if (s->error)
+            return s->error;
     }
-    *ret_socket = h.socket;
-    return h.found;
+    return s->found;
 }
 
-static int find(int diag, int file, uint32_t *ret_socket)
+static int find(int diag, int file, struct search *s)
 {
     struct stat st;
     if (fstat(file, &st) < 0)
         return -errno;
     if (!S_ISSOCK(st.st_mode))
         return 0;
-    int r = search(diag, (uint32_t)st.st_ino, kernel_dev(major(st.st_dev), minor(st.st_dev)),
-                   ret_socket);
-    uint32_t dev;
-    if (r == 0 && mount_device(file, &dev) == 0)
-        r = search(diag, (uint32_t)st.st_ino, dev, ret_socket);
+    s->ino = (uint32_t)st.st_ino;
+    s->dev = kernel_dev(major(st.st_dev), minor(st.st_dev));
+    int r = search(diag, s);
+    if (r == 0 && mount_device(file, &s->dev) == 0) {
+        s->done = false;
+        r = search(diag, s);
+    }
     return r;
 }
 
 int unixsock_is_inside(int diag, int file)
 {
-    uint32_t socket;
-    return find(diag, file, &socket);
+    struct search s = {0};
+    return find(diag, file, &s);
+}
+
+int unixsock_name(int diag, int file, char *buf, size_t cap)
+{
+    struct search s = {.name = buf, .cap = cap};
+    int r = find(diag, file, &s);
+    return r < 0 ? r : r == 0 ? -ENOENT : s.differs ? 0 : (int)s.n;
 }
 
 /* ---- without a namespace of its own ---- */
@@ -227,12 +268,12 @@ static size_t add_children(pid_t pid, pid_t *list, size_t n, size_t max)
 
 int unixsock_is_held_below(int diag, int file, pid_t top)
 {
-    uint32_t socket;
-    int r = find(diag, file, &socket);
+    struct search s = {0};
+    int r = find(diag, file, &s);
     if (r <= 0 || top <= 0)
         return r < 0 ? r : 0;
     char name[PATH_ROOM];
-    (void)snprintf(name, sizeof(name), "socket:[%u]", socket);
+    (void)snprintf(name, sizeof(name), "socket:[%u]", s.socket);
     _cleanup_free_ pid_t *list = mem_zalloc(PROCESSES_MAX, sizeof(*list));
     if (!list)
         return -ENOMEM;

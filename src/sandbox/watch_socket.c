@@ -6,6 +6,11 @@
  * read. A path is opened once; the socket file behind it must be bound inside the sandbox
  * (unixsock.h) or be one that the plan opens, and it is that very file that is connected to,
  * by descriptor.
+ *
+ * One that the plan opens is known by its path, and what stands at a path can have been moved or
+ * linked there: now, or by an earlier run that could write where this one cannot. The kernel keeps
+ * the name that a socket was bound under; where we can write anything on the way to the path, that
+ * name has to be the path.
  */
 #include "sandbox/watch.h"
 
@@ -94,7 +99,9 @@ void watch_connect_again(struct pending_connect *p, struct answer *ret)
         pending_release(p);
 }
 
-static void refuse(struct watch *w, struct target *t, const char *address, struct answer *ret)
+/* RULE: why, where it is not simply the network's rule. */
+static void refuse(struct watch *w, struct target *t, const char *address, const char *rule,
+                   struct answer *ret)
 {
     ret->kind = ANSWER_ERROR;
     ret->error = -EPERM;
@@ -103,22 +110,42 @@ static void refuse(struct watch *w, struct target *t, const char *address, struc
     char exe[PATH_MAX];
     _cleanup_strbuf_ struct strbuf hint = {0};
     target_exe(t, exe, sizeof(exe));
-    if (address[0] == '/')
+    if (rule)
+        strbuf_puts(&hint, "");
+    else if (address[0] == '/')
         strbuf_printf(&hint, "allow_unix_sockets = [\"%s\"]", address);
     else
         denials_network_hint(w->l->plan, &hint);
-    denials_socket(w->denials, address, rule_text(w->l->plan), strbuf_text(&hint), t->tid, exe);
+    denials_socket(w->denials, address, rule ? rule : rule_text(w->l->plan), strbuf_text(&hint),
+                   t->tid, exe);
 }
 
-/* Looks at a listed path. A link on the way counts only where the sandbox cannot write: another one
- * may be the command's, and would list for it whatever it points to. */
-static int stat_listed(const struct plan *plan, const char *listed, struct stat *ret)
+/* What stands at a listed path. */
+struct listed {
+    struct stat st;
+    char path[PATH_MAX]; /* without links */
+    bool ours;           /* something on the way to it is for the likes of us to change */
+};
+
+static bool is_ours(const struct stat *dir)
 {
-    char path[PATH_MAX] = "", rest[2][PATH_MAX], link[PATH_MAX];
+    return dir->st_uid == geteuid() || (dir->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/* Looks at a listed path. A link on the way counts only where the sandbox cannot write, nor an
+ * earlier one could: another link may be the command's, and would list for it whatever it points
+ * to. All of root's system is root's to write; there the profile's word is taken. */
+static int stat_listed(const struct plan *plan, const char *listed, struct listed *ret)
+{
+    char *const path = ret->path;
+    char rest[2][PATH_MAX], link[PATH_MAX];
     size_t n = 0, links = 0;
+    struct stat dir = {.st_mode = S_IFDIR};
     int r = snprintf(rest[0], sizeof(rest[0]), "%s", listed);
-    if (r < 0 || (size_t)r >= sizeof(rest[0]) || listed[0] != '/')
+    if (r < 0 || (size_t)r >= sizeof(rest[0]) || listed[0] != '/' || stat("/", &ret->st) < 0)
         return -EINVAL;
+    path[0] = '\0';
+    ret->ours = false;
     struct bytes c;
     for (const char *p = rest[0]; path_next(&p, &c);) {
         size_t parent = n;
@@ -130,20 +157,23 @@ static int stat_listed(const struct plan *plan, const char *listed, struct stat 
             path[n] = '\0';
             continue;
         }
-        if (n + 1 + c.n >= sizeof(path))
+        if (n + 1 + c.n >= sizeof(ret->path))
             return -ENAMETOOLONG;
+        if (stat(n ? path : "/", &dir) < 0)
+            return -errno;
+        ret->ours = ret->ours || is_ours(&dir);
         path[n] = '/';
         memcpy(path + n + 1, c.p, c.n);
         n += 1 + c.n;
         path[n] = '\0';
-        if (lstat(path, ret) < 0)
+        if (lstat(path, &ret->st) < 0)
             return -errno;
-        if (!S_ISLNK(ret->st_mode))
+        if (!S_ISLNK(ret->st.st_mode))
             continue;
         ssize_t got = readlink(path, link, sizeof(link) - 1);
         n = parent;
         path[n] = '\0';
-        if (got <= 0 || ++links > 40 ||
+        if (got <= 0 || ++links > 40 || (is_ours(&dir) && geteuid() != 0) ||
             permissions_check(plan->profile, n ? path : "/").access == ACCESS_WRITE)
             return -ELOOP;
         link[got] = '\0';
@@ -154,7 +184,7 @@ static int stat_listed(const struct plan *plan, const char *listed, struct stat 
             return -ENAMETOOLONG;
         p = rest[links & 1];
     }
-    return lstat(n ? path : "/", ret) < 0 ? -errno : 0;
+    return lstat(n ? path : "/", &ret->st) < 0 ? -errno : 0;
 }
 
 int watch_pin_listed(struct launch *l)
@@ -166,9 +196,9 @@ int watch_pin_listed(struct launch *l)
     if (!l->listed)
         return -ENOMEM;
     for (size_t i = 0; i < plan->n_unix_sockets; i++) {
-        struct stat st;
-        if (stat_listed(plan, plan->unix_sockets[i], &st) == 0)
-            l->listed[i] = (struct file_id){st.st_dev, st.st_ino};
+        struct listed at;
+        if (stat_listed(plan, plan->unix_sockets[i], &at) == 0)
+            l->listed[i] = (struct file_id){at.st.st_dev, at.st.st_ino};
     }
     return 0;
 }
@@ -186,24 +216,65 @@ static bool is_movable(const struct plan *plan, const char *path)
            permissions_check(plan->profile, path).access == ACCESS_WRITE;
 }
 
+/* The name that the socket at FILE was bound under. Its server may be of another network namespace
+ * (a container's): then it is asked for by a connection of our own, which says nothing. The length,
+ * or a negative errno. */
+static int bound_name(int file, int type, char *buf, size_t cap)
+{
+    _cleanup_fd_ int diag = init_open_diag();
+    int n = diag < 0 ? diag : unixsock_name(diag, file, buf, cap);
+    if (n >= 0)
+        return n;
+    struct sockaddr_un un = {.sun_family = AF_UNIX}, peer = {0};
+    socklen_t len = sizeof(peer);
+    const socklen_t head = offsetof(struct sockaddr_un, sun_path);
+    (void)snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d", file);
+    _cleanup_fd_ int sock = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (sock < 0 || connect(sock, (struct sockaddr *)&un, sizeof(un)) < 0 ||
+        getpeername(sock, (struct sockaddr *)&peer, &len) < 0)
+        return -errno;
+    len = len > head ? (socklen_t)MIN_OF((size_t)(len - head), MIN_OF(cap, sizeof(peer.sun_path)))
+                     : 0;
+    memcpy(buf, peer.sun_path, len);
+    return (int)len;
+}
+
+/* Is the socket FILE, which stands at the listed PATH, the one that was bound there? TYPE is that
+ * of who wants to connect. */
+static int is_bound_there(const struct listed *at, const char *path, int file, int type)
+{
+    char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+    if (!at->ours)
+        return 1;
+    int n = bound_name(file, type, name, sizeof(name));
+    if (n < 0)
+        return n;
+    const struct bytes bound = {name, (size_t)n};
+    return path_is_bound_name(bound, path) || path_is_bound_name(bound, at->path);
+}
+
 /* A host socket that configuration opens: the same file, by device and inode; and where the command
- * could have put it there, the one that stood there at the start. */
-static bool is_listed(const struct launch *l, const struct stat *st)
+ * could have put it there, the one that stood there at the start. 1, 0, -ESTALE (it came there by
+ * other ways than being bound), or another negative errno: it cannot be told now. */
+static int is_listed(const struct launch *l, int file, int type, const struct stat *st)
 {
     const struct plan *plan = l->plan;
+    int r = 0;
     if (plan->all_unix_sockets)
-        return true;
-    for (size_t i = 0; i < plan->n_unix_sockets; i++) {
+        return 1;
+    for (size_t i = 0; i < plan->n_unix_sockets && r <= 0; i++) {
         const struct file_id *first = &l->listed[i];
-        struct stat want;
-        if (stat_listed(plan, plan->unix_sockets[i], &want) < 0 || want.st_dev != st->st_dev ||
-            want.st_ino != st->st_ino)
+        const char *path = plan->unix_sockets[i];
+        struct listed at;
+        if (stat_listed(plan, path, &at) < 0 || at.st.st_dev != st->st_dev ||
+            at.st.st_ino != st->st_ino)
             continue;
-        if (!is_movable(plan, plan->unix_sockets[i]) ||
-            (first->dev == st->st_dev && first->ino == st->st_ino))
-            return true;
+        if (is_movable(plan, path) && (first->dev != st->st_dev || first->ino != st->st_ino))
+            continue;
+        r = is_bound_there(&at, path, file, type);
+        r = r == 0 ? -ESTALE : r;
     }
-    return false;
+    return r;
 }
 
 /* Is the socket file FILE one of the sandbox's own? */
@@ -240,7 +311,7 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
         char shown[sizeof(path) + 8] = "@";
         (void)printable(shown + 1, sizeof(shown) - 1, path + 1, n > off ? n - off - 1 : 0);
         if (w->l->plan->filter & FILTER_NO_NETNS || !is_of_sandbox(w, *sock)) {
-            refuse(w, t, shown, ret);
+            refuse(w, t, shown, NULL, ret);
             return;
         }
         first_connect(w, sock, NULL, addr, n, t->req->id, ret);
@@ -255,12 +326,23 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
         resolved_release(&where);
         return;
     }
-    bool inside = is_inside(w, where.fd);
+    int type = SOCK_STREAM;
+    socklen_t len = sizeof(type);
+    (void)getsockopt(*sock, SOL_SOCKET, SO_TYPE, &type, &len);
+    int may = 0;
+    if (S_ISSOCK(st.st_mode))
+        may = is_inside(w, where.fd) ? 1 : is_listed(w->l, where.fd, type, &st);
     if (!S_ISSOCK(st.st_mode)) {
         ret->kind = ANSWER_ERROR;
         ret->error = -ECONNREFUSED;
-    } else if (!inside && !is_listed(w->l, &st)) {
-        refuse(w, t, where.path, ret);
+    } else if (may < 0 && may != -ESTALE) {
+        ret->kind = ANSWER_ERROR;
+        ret->error = may; /* what the kernel would have said: nobody listens, the wrong type */
+    } else if (may <= 0) {
+        refuse(w, t, where.path,
+               may < 0 ? "it is listed, but was bound under another name and came here later"
+                       : NULL,
+               ret);
     } else if (!target_alive(t)) {
         ret->kind = ANSWER_SENT;
     } else {
@@ -313,7 +395,7 @@ static void do_connect(struct watch *w, struct target *t, struct answer *ret)
                            (unsigned)((unsigned char)addr[2] << 8 | (unsigned char)addr[3]));
         else
             (void)snprintf(shown, sizeof(shown), "an address of family %u", family);
-        refuse(w, t, shown, ret);
+        refuse(w, t, shown, NULL, ret);
         ret->error = -ENETUNREACH;
     }
 }

@@ -2,6 +2,8 @@
 import base64
 import hashlib
 import os
+import select
+import signal
 import socket
 import ssl
 import struct
@@ -352,14 +354,149 @@ def test_not_tls(s):
     assert s.get(i, "1.1", "h1", "/length").status == 200
 
 
+def relay(i, port, host=NAME):
+    """bawn-proxy's end of a relay to what listens on PORT."""
+    ours, theirs = socket.socketpair()
+    server = socket.create_connection(("127.0.0.1", port))
+    message = i.pack(host, port, server, addresses=[])
+    socket.send_fds(i.handover, [message[:13] + b"\1" + message[14:]], [theirs.fileno(), server.fileno()])
+    theirs.close()
+    server.close()
+    ours.settimeout(20)
+    return ours
+
+
+def hung_up(c):
+    p = select.poll()
+    p.register(c, 0)
+    return any(e & select.POLLHUP for _, e in p.poll(0))
+
+
+def answers_the_end(how):
+    """Reads to the end of what is sent, which has to be said; answers; says its own end, or is cut off."""
+    def answer(c):
+        c.sendall(b"first")
+        got = rest(c)
+        c.sendall(b"%d bytes" % len(got) + b"z" * 500000)
+        if how == "said":
+            say_end(c)
+        return got
+    return answer
+
+
+def test_relay(s):
+    """Bytes both ways, and the ends of them: a half of the pair for each that is said, all of it where one is not."""
+    i = s.intercept()
+    data = os.urandom(1 << 20) * 3
+    for how in ("said", "cut"):
+        server = serve(s, answers_the_end(how))
+        c = relay(i, server.port)
+        assert c.recv(1) == b"\1", "it does not say that it is open"
+        assert until(c, b"first") == b"first"
+        c.sendall(data)
+        c.shutdown(socket.SHUT_WR)
+        assert rest(c) == b"%d bytes" % len(data) + b"z" * 500000
+        while not server.got:
+            world.readable(server.socket, 0.02)
+        assert server.got == [data]
+        c.close()
+    for how in ("said", "cut"):
+        server = serve(s, lambda c, how=how: (c.sendall(b"all"), how == "said" and say_end(c)) and None)
+        c = relay(i, server.port)
+        assert rest(c) == b"\1all"
+        assert hung_up(c) == (how == "cut"), how
+        c.close()
+
+
+def say_end(c):
+    c.setblocking(False)
+    try:
+        c.unwrap()
+    except ssl.SSLError:
+        pass
+
+
+def test_relay_to_somebody_else(s):
+    i = s.intercept()
+    expired = s.certificates.make("old-way", f"DNS:{NAME}", "-days", "-1")
+    for pair, host, why in ((s.pair, "third.example.test", "hostname mismatch"), (s.pair, "127.0.0.2", "IP address mismatch"),
+                            (expired, NAME, "certificate has expired")):
+        server = TlsServer(pair, lambda c: c.recv(1))
+        s.things.append(server)
+        c = relay(i, server.port, host)
+        assert rest(c) == b"\2the TLS handshake failed: " + why.encode(), why
+        c.close()
+    c = relay(i, serve(s, lambda c: c.sendall(b"x")).port, "127.0.0.1")
+    assert rest(c) == b"\1x"
+    c.close()
+
+
+def test_relay_answered_early(s):
+    """What the other side said comes, though it takes no more and what is to go to it is lost."""
+    i = s.intercept()
+    go, gone = threading.Event(), threading.Event()
+
+    def refuses(c):
+        go.wait(20)
+        c.sendall(b"no more")
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        c.close()
+        gone.set()
+    c = relay(i, serve(s, refuses).port)
+    assert c.recv(1) == b"\1"
+    c.setblocking(False)
+    while select.select([], [c], [], 1)[1]:
+        c.send(b"x" * 65536)
+    # Both the answer and the end have come when it looks again.
+    os.kill(i.process.pid, signal.SIGSTOP)
+    go.set()
+    gone.wait(20)
+    os.kill(i.process.pid, signal.SIGCONT)
+    c.settimeout(20)
+    assert c.recv(100) == b"no more"
+    c.close()
+
+
+def test_relay_is_bounded(s):
+    """Whoever takes nothing stops the one who sends, and has all of it in the end."""
+    i = s.intercept()
+    go = threading.Event()
+
+    def slow(c):
+        c.sendall(b"x")
+        go.wait(20)
+        return hashlib.sha256(rest(c)).digest()
+    server = serve(s, slow)
+    c = relay(i, server.port)
+    assert until(c, b"x") == b"\1x"
+    c.setblocking(False)
+    sent, digest, block = 0, hashlib.sha256(), os.urandom(65536)
+    while select.select([], [c], [], 1)[1]:
+        n = c.send(block)
+        digest.update(block[:n])
+        sent += n
+        assert sent < 64 << 20, "there is no end to it"
+    go.set()
+    c.shutdown(socket.SHUT_WR)
+    c.setblocking(True)
+    while not server.got:
+        world.readable(server.socket, 0.02)
+    assert server.got == [digest.digest()]
+    c.close()
+
+
 def test_messages_of_no_shape(s):
     """What the proxy could never send is dropped, descriptors and all."""
     i = s.intercept()
-    good = i.pack(NAME, 443, None)
+    good, relay = i.pack(NAME, 443, None), i.pack(NAME, 443, 0, addresses=[])
+    relay = relay[:13] + b"\1" + relay[14:]
     fds = len(os.listdir(f"/proc/{i.process.pid}/fd")) if os.getuid() == 0 else 0
     for message, n in ((b"x", 1), (good[:-1], 1), (good + b"x", 1), (good, 2), (good, 0),
                        (good.replace(b"api.", b"api%"), 1), (struct.pack("=I", 0) + good[4:], 1),
-                       (i.pack(NAME, 443, None, addresses=[]), 1), (i.pack("-x", 443, None), 1)):
+                       (i.pack(NAME, 443, None, addresses=[]), 1), (i.pack("-x", 443, None), 1),
+                       # a relay, which has no addresses, and needs both; and what is neither
+                       *((good[:13] + kind + good[14:], n) for kind in (b"\1", b"\2") for n in (1, 2)),
+                       (relay, 1), (relay + b"x", 2), (relay.replace(b"api.", b"api%"), 2)):
         pairs = [socket.socketpair() for _ in range(n)]
         socket.send_fds(i.handover, [message], [b.fileno() for _, b in pairs])
         for a, b in pairs:

@@ -1,13 +1,13 @@
 // A TLS server that speaks h2, http/1.1 or both, and notes what it was asked, one JSON a line.
 //
-//   node server.js KEY CERT LOG PROTOCOL[,PROTOCOL]       prints its port
+//   node server.js KEY CERT LOG PROTOCOL[,PROTOCOL] [ADDRESS PORT]       prints its port
 "use strict";
 const fs = require("fs");
 const http2 = require("http2");
 const https = require("https");
 const zlib = require("zlib");
 
-const [key, cert, log, protocols] = process.argv.slice(2);
+const [key, cert, log, protocols, address = "127.0.0.1", port = 0] = process.argv.slice(2);
 const options = { key: fs.readFileSync(key), cert: fs.readFileSync(cert), ALPNProtocols: protocols.split(",") };
 
 let connections = 0;
@@ -90,6 +90,6 @@ server.on("session", (session) => { session.number = ++connections; session.on("
 server.on("tlsClientError", () => {});
 server.on("sessionError", () => {});
 server.keepAliveTimeout = 60000;
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(Number(port), address, () => console.log(server.address().port));
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

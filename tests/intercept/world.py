@@ -1,7 +1,7 @@
 """What stands round bawn-intercept in these tests: the launcher, that gives it settings and hears what it
 decides; bawn-proxy, that hands connections over; and certificates.
 
-The bytes of both are those of src/network/pack.h, src/network/wire.c and src/helper/handover.h.
+The bytes of both are those of src/base/pack.h, src/network/wire.c and src/helper/handover.h.
 """
 import fcntl
 import os
@@ -81,9 +81,11 @@ def secrets(credentials):
 
 class Event:
     def __init__(self, data):
-        fixed = "=QBBIBH17sBBBHB"
-        (self.time, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, n) = \
+        # The path, of a Unix socket, is empty here.
+        fixed = "=QBBIBH17sBBBHBB"
+        (self.time, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, path, n) = \
             struct.unpack_from(fixed, data)
+        assert path == 0
         at = struct.calcsize(fixed)
         self.decision, self.reason = DECISIONS[decision], REASONS[reason]
         self.host = data[at:at + n].decode()

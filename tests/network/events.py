@@ -33,6 +33,15 @@ class Wrong(Exception):
     """What a case found."""
 
 
+def audit_lines(s):
+    """Of the audit log, all of it."""
+    place = s.t + "/bawn/audit"
+    for name in sorted(os.listdir(place)):
+        if name.endswith(".jsonl"):
+            with open(f"{place}/{name}") as f:
+                yield from f
+
+
 def need(good, text, r=None):
     if not good:
         raise Wrong(text + (f"; output {r.text[-600:]!r}, errors {r.errors[-600:]!r}" if r else ""))
@@ -427,14 +436,6 @@ through("redirected-names", {"ALL_PROXY": f"http://{UP}:3128"}, ["CONNECT v4.exa
         script="unset $(compgen -e | grep -i proxy); echo 'hello tcp' | nc -N v4.example.com 7007")
 
 
-@case
-def upstream_https(s):
-    """A proxy that is spoken to in TLS is not known: said, and nothing is reached without it."""
-    r = s.run(BOTH, env={"HTTPS_PROXY": "https://upstream-user.test:3129"})
-    need(r.status == 125 and "hello" not in r.text and "HTTPS_PROXY" in r.errors, f"status {r.status}", r)
-    return r
-
-
 # ---- sockets of the file system --------------------------------------------------------------------------------------
 
 def unix_server(path):
@@ -472,6 +473,10 @@ def unix_sockets(s):
     need(re.search("other [1-9]", r.text), f"an unlisted one is reached: {r.text!r}")
     need(re.search("hello unix atthrough 0", r.text), f"through the proxy: {r.text!r}")
     need(r.text.count("hello unix") == 2 and re.search("(?i)HTTP/1.1 40[03].*HTTP/1.1 40[03]", r.text, re.S), f"an unlisted one: {r.text!r}")
+    need(f"{other} (Unix socket, through the proxy): no rule allows this Unix socket" in r.errors, f"the summary: {r.errors!r}")
+    told = [json.loads(line) for line in audit_lines(s) if '"unix_socket"' in line]
+    said = {(e["decision"], e["path"]) for e in told if e.get("method") == "GET" and "host" not in e and "port" not in e}
+    need({("allow", listed), ("deny", other)} <= said, f"the record: {told}")
     return r
 
 
@@ -498,6 +503,43 @@ def unix_socket_replaced(s):
             for path in (listed, other, moved):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
+
+
+SERVE = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[2]); os.chmod(sys.argv[2], 0o777); s.listen(); print("bound", flush=True)
+while True:
+    c = s.accept()[0]
+    if c.recv(65536): c.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\nConnection: close\\r\\n\\r\\nhello unix")
+    c.close()
+"""
+
+
+@case
+def unix_socket_by_the_name_it_was_bound_under(s):
+    """What stands at the listed path is the one that was bound there, whatever network its server is in; one that was
+    moved there by an earlier run is not."""
+    d = s.directory()
+    listed = d + "/listed.sock"
+    script = f"curl -sS -m 20 --unix-socket {listed} http://localhost/x; " \
+             f"curl -sS -m 20 --noproxy '' -H 'x-unix-socket: {listed}' -x $HTTP_PROXY http://localhost/x"
+    for before in ([], ["unshare", "--net"]):
+        for name, good in ((listed, True), ("listed.sock", True), ("./listed.sock", True), (d + "/other/listed.sock", False),
+                           (d + "/other.sock", False), ("other/../other/listed.sock", False)):
+            os.makedirs(d + "/other", exist_ok=True)
+            server = subprocess.Popen([*before, "/usr/bin/python3", "-c", SERVE, d, name], stdout=subprocess.PIPE)
+            try:
+                need(server.stdout.readline() == b"bound\n", f"the row itself does not work: {name}")
+                path = os.path.join(d, name)
+                if not os.path.exists(listed):
+                    os.rename(path, listed)
+                r = s.run(script, profile="sockets", opts=["-c", f'permissions.sockets.network.unix_sockets={{ "{listed}" = "allow" }}'])
+                need(r.text.count("hello unix") == (2 if good else 0), f"bound as {name} {before}: {r.text!r} {r.errors!r}")
+            finally:
+                server.kill()
+                server.communicate()
+                os.unlink(listed)
 
 
 # ---- asking ---------------------------------------------------------------------------------------------------------------

@@ -330,6 +330,21 @@ for name, version, allowed in [("http2", "HTTP/2.0", (505, 400)), ("http12", "HT
     Row("version-" + name, "http", ask(version=version), bad(*allowed))
 Row("line-long", "http", ask(path="/" + "a" * 17000 + "?TAG"), bad(414))
 Row("line-endless", "http", b"GET http://www.example.com/" + b"a" * 70000, bad(414, 431))
+
+
+# Exactly what src/helper/limits.h allows, and one more. The mark stands in the text, since TAG has another length.
+for name, limit, status, make in [
+    ("head", 65536, 431, lambda mark: lambda k: ask(path=f"/echo?{mark}", fields="X: " + "a" * k + "\r\n")),
+    ("line", 16384, 414, lambda mark: lambda k: ask(path=f"/echo?{mark}" + "a" * k)),
+    ("fields", 128, 431, lambda mark: lambda k: ask(path=f"/echo?{mark}", fields="X: y\r\n" * k)),
+]:
+    def text(mark, n, name=name, make=make):
+        more = make(mark)
+        size = {"head": len, "line": lambda t: t.index(b"\r\n") + 2, "fields": lambda t: t.count(b"\r\n") - 2}[name]
+        return more(n - size(more(0)))
+    at, over = f"limit-{name}-at", f"limit-{name}-over"
+    Row(at, "http", text(f"row={at};", limit), ok(seen=1))
+    Row(over, "http", text(f"row={over};", limit + 1), bad(status))
 Row("http2-preface", "http", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bad(505, 400))
 Row("tls-to-http", "http", hello_bytes("www.example.com"), every(closed, unseen))
 Row("socks-to-http", "http", [b"\5\1\0", b"\5\1\0\3\x0fwww.example.com\0\x50", ("eof",), REST], alive)
@@ -531,7 +546,13 @@ for name, steps, want in [
     ("name-long", socks_steps("name", b"a" * 255), reply(1, 2, 4, 8)), ("name-nul", socks_steps("name", b"www.example.com\0.never.test"), reply(1, 2, 4, 8)),
     ("name-space", socks_steps("name", b"www.example.com never"), reply(1, 2, 4, 8)),
     ("name-newline", socks_steps("name", b"www.example.com\r\nHost: x"), reply(1, 2, 4, 8)),
-    ("name-percent", socks_steps("name", b"www%2eexample.com"), reply(1, 2, 4, 8)), ("name-utf8", socks_steps("name", "bücher.example.com".encode()), alive),
+    ("name-percent", socks_steps("name", b"www%2eexample.com"), reply(1, 2, 4, 8)), ("name-utf8", socks_steps("name", "bücher.example.com".encode(), then=(("read", 10),)), reply(0)),
+    ("name-utf8-other-case", socks_steps("name", "BÜCHER。example.com".encode(), then=(("read", 10),)), reply(0)),
+    ("name-utf8-refused", socks_steps("name", "bücher.never.test".encode()), reply(2)),
+    ("name-utf8-denied", socks_steps("name", "ünder.evil.example.com".encode()), reply(2)),
+    ("name-utf8-no-name", socks_steps("name", "☃.example.com".encode()), reply(2)),
+    ("name-utf8-address", socks_steps("name", "１２７.0.0.1".encode()), reply(2)),
+    ("name-utf8-broken", socks_steps("name", b"b\xfccher.example.com"), reply(2)),
     ("name-brackets", socks_steps("name", b"[::1]"), reply(1, 2, 4, 8)), ("name-port", socks_steps("name", b"www.example.com:80"), reply(1, 2, 4, 8)),
     ("port-0", socks_steps(4, "93.184.215.20", 0), lambda g: closed(g) or (None if g.parts[1][1:2] != b"\0" else "granted")),
     ("refused", socks_steps("name", b"never.test"), every(reply(2), closed)), ("denied", socks_steps("name", b"evil.example.com"), reply(2)),

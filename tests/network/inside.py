@@ -232,6 +232,143 @@ def beside():
     print("then", b" 200 " in s.recv(65536))
 
 
+def questions(n="65"):
+    """N hosts at once that have to be asked about, each on a connection of its own. Which were refused before anything
+    was answered; and of the others, which got an answer that was meant for another (even ones get a yes)."""
+    many_files()
+    held = {f"{'odd' if i % 2 else 'even'}{i}.test": socket.create_connection(proxy(), 60) for i in range(int(n))}
+    after, told = (socket.create_connection(proxy(), 60) for _ in range(2))  # nobody connects while a question stands
+    for host, s in held.items():
+        s.sendall(GET.replace(b"www.example.com", host.encode()))
+    # It is last in the proxy's queue: when it is answered, all others have been read.
+    after.sendall(GET)
+    at_once, last = [], after.recv(65536)
+    for host, s in held.items():
+        s.setblocking(False)
+        try:
+            at_once.append((host, s.recv(65536)))
+        except BlockingIOError:
+            pass
+        s.setblocking(True)
+    print("refused-at-once", sum(b" 403 " in x for _, x in at_once), b" 200 " in last, flush=True)
+    told.sendall(GET.replace(b"/hello", b"/hello?all-asked"))
+    mixed = []
+    for host, s in held.items():
+        if host not in dict(at_once):
+            answer = s.recv(65536)
+            # Nothing resolves: a yes shows as a name that is not found.
+            if (b"dns_failed" in answer) != host.startswith("even") or (b"answered_no" in answer) != host.startswith("odd"):
+                mixed.append((host, answer[-300:]))
+    print("mixed-up", mixed)
+
+
+def ask_name(s, name, number):
+    labels = b"".join(bytes([len(x)]) + x for x in name.split(b"."))
+    q = struct.pack(">H", number & 0xffff) + b"\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
+    while True:
+        s.send(q)
+        try:
+            while (answer := s.recv(4096))[:2] != q[:2]:
+                pass
+        except TimeoutError:
+            continue
+        return answer[-4:] if answer[6:8] == b"\0\1" else None
+
+
+def many_names(n):
+    """N names of the stub: how many got an address, and is one given twice?"""
+    got, twice = {}, 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(("127.0.0.1", 53))
+        first = ask_name(s, b"www.example.com", 7)
+        got[first] = b"www.example.com"
+        for i in range(int(n)):
+            name = b"n%d.example.com" % i
+            if a := ask_name(s, name, i):
+                twice += a in got
+                got[a] = name
+        kept = ask_name(s, b"www.example.com", 7) == first
+    print("addresses", len(got))
+    print("twice", twice)
+    print("first kept", kept)
+    with socket.create_connection((socket.inet_ntoa(first), 80), 20) as s:
+        s.sendall(b"GET /hello HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n")
+        print("served", b"hello www.example.com" in s.makefile("rb").read())
+
+
+def many_peers(n):
+    """One association to N destinations, all of them twice; every answer says what was sent there."""
+    control, s, where = associate()
+    answers, mixed = 0, 0
+    for i in range(int(n)):
+        port = 7007 if i % 2 else 20000 + i  # on most nobody is there
+        s.sendto(named(b"v4.example.com", port) + b"to %d" % port, where)
+        s.sendto(named(b"v4.example.com") + b"round %d" % i, where)
+        while not (answer := s.recv(2000)).endswith(b"echo round %d" % i):
+            mixed += not answer.endswith(b"echo to 7007")
+        answers += 1
+    print("answers", answers, "mixed", mixed)
+    control.close()
+
+
+def two_associations():
+    """Of two, the second speaks first, and the first one goes. Then one goes while another has said nothing yet."""
+    one, a, where = associate()
+    two, b, where = associate()
+
+    def said(s, text):
+        s.sendto(named(b"v4.example.com") + text, where)
+        return s.recv(2000).endswith(b"echo " + text)
+    second, first = said(b, b"two"), said(a, b"one")
+    one.close()
+    talk(GET)
+    b.settimeout(10)
+    try:
+        after = said(b, b"still")
+    except TimeoutError:
+        after = False
+    print("first", first, "second", second, "after", after)
+    three, c, where = associate()
+    two.close()
+    talk(GET)
+    c.settimeout(10)
+    try:
+        late = said(c, b"late")
+    except TimeoutError:
+        late = False
+    three.close()
+    talk(GET)
+    c.settimeout(0.5)
+    try:
+        late = late and not said(c, b"ended")
+    except TimeoutError:
+        pass
+    print("late", late)
+
+
+def flood(n):
+    """N refusals on one connection, each of another host, while nobody takes the decisions; then one that is allowed."""
+    with socket.create_connection(proxy(), 60) as s, s.makefile("rb") as f:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        refused = 0
+
+        def get(host):
+            s.sendall(f"GET http://{host}/hello HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            status, n = f.readline(), 0
+            while (line := f.readline().strip()):
+                if line.lower().startswith(b"content-length:"):
+                    n = int(line.split(b":")[1])
+            f.read(n)
+            return status
+        for i in range(int(n)):
+            refused += b" 403 " in get(f"r{i}.test")
+        print("refused", refused, flush=True)
+        sys.stdin.readline()
+    print("afterwards", b" 200 " in talk(GET))
+
+
 def connect(host, port):
     """Straight there, proxy or not."""
     try:
@@ -243,4 +380,5 @@ def connect(host, port):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, udp_in_order, together, beside, connect)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (storm, tunnels, vanish, deaf, hold, udp, udp_in_order, together, beside, questions, many_names,
+                              many_peers, two_associations, flood, connect)}[sys.argv[1]](*sys.argv[2:])

@@ -63,6 +63,7 @@ ZONE = {
         "www.example.com", "example.com", "api.example.com", "a.b.example.com", "www.example.org", "example.org",
         "exact.example.net", "ported.example.net", "git.example.com", "registry.example.com", "pypi.example.com",
         "crates.example.com", "xn--bcher-kva.example.com", "under_score.example.com", "upstream-user.test")},
+    "way.test": plain(WEB),
     "v4.example.com": plain(WEB), "v6.example.com": plain(WEB6), "db.example.com": plain(WEB),
     "other.example.com": plain(OTHER),
     # never to be asked for: no profile allows them
@@ -287,7 +288,8 @@ class Scene:
 
     def certificates(self):
         """A scratch CA, and one certificate for all names of the scene."""
-        names = ["example.com", "*.example.com", "*.b.example.com", "*.example.org", "*.example.net", "*.test"]
+        names = ["example.com", "*.example.com", "*.b.example.com", "*.example.org", "*.example.net", "*.test",
+                 "upstream-user.test"]
         san = ",".join([*(f"DNS:{n}" for n in names), "IP:93.184.215.20", f"IP:{WEB}", "IP:127.0.0.1"])
         with open(self.t + "/tls/ext", "w") as f:
             f.write(f"subjectAltName={san}\nextendedKeyUsage=serverAuth\n")

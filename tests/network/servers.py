@@ -328,6 +328,8 @@ class Internet:
             return await reader.readexactly(n) if n else b""
         while n:  # too big to keep
             part = await reader.read(min(n, CHUNK))
+            if not part:
+                raise ConnectionError("the end in the middle of a body")
             digest.update(part)
             n -= len(part)
         return out

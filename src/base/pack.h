@@ -6,8 +6,8 @@
  * A reader never moves past the end, and after the first fault all it yields is zero and NULL: the
  * fault is looked at once, at the end.
  */
-#ifndef BAWN_NETWORK_PACK_H
-#define BAWN_NETWORK_PACK_H
+#ifndef BAWN_BASE_PACK_H
+#define BAWN_BASE_PACK_H
 
 #include "base/str.h"
 
