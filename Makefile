@@ -5,17 +5,19 @@
 #   make install    DESTDIR and prefix are honoured      make bench     side by side with other tools
 #   make release    static-PIE launcher, musl            make fuzz      FUZZ_SECONDS a harness
 #   make format     clang-format over the sources        make clean     removes what was built
+#   make soak       SOAK_SECONDS of mixed load through the proxies (as root)
 
 prefix       ?= /usr/local
 DESTDIR      ?=
 CC           ?= gcc
 PART         ?=
 FUZZ_SECONDS ?= 30
+SOAK_SECONDS ?= 3600
 BUILD        := build
 
 export prefix
 
-.PHONY: all try check bench fuzz install release format clean help
+.PHONY: all try check bench fuzz soak install release format clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja
@@ -47,6 +49,17 @@ bench:
 fuzz:
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tools/fuzz $(PART)
 
+# The launcher, which links no sanitizer, stands beside helpers that have them; it looks for them where it stands.
+soak: all
+	@[ -f $(BUILD)-asan/build.ninja ] || meson setup $(BUILD)-asan -Dstatic=false -Db_sanitize=address,undefined \
+	    -Db_lundef=false -Dc_args=-fno-sanitize-recover=all >/dev/null
+	@ninja --quiet -C $(BUILD)-asan src/proxy/bawn-proxy src/intercept/bawn-intercept
+	@rm -rf $(BUILD)/soak && mkdir -p $(BUILD)/soak/src/cli $(BUILD)/soak/src/proxy $(BUILD)/soak/src/intercept
+	@cp $(BUILD)/src/cli/bawn $(BUILD)/soak/src/cli/
+	@for p in proxy intercept; do cp $(BUILD)-asan/src/$$p/bawn-$$p $(BUILD)/soak/src/$$p/; done
+	@BAWN=$(BUILD)/soak/src/cli/bawn BAWN_TEST_USER="$${BAWN_TEST_USER:-bawn-test}" nice -n 10 \
+	    tests/network/soak '$(SOAK_SECONDS)'
+
 install: all
 	@[ "$$(cat $(BUILD)/prefix)" = '$(prefix)' ] || { meson configure $(BUILD) -Dprefix='$(prefix)' >/dev/null && \
 	    ninja --quiet -C $(BUILD) && echo '$(prefix)' >$(BUILD)/prefix; }
@@ -67,4 +80,4 @@ clean:
 	@rm -rf build build-*
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,8p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,9p'

@@ -39,6 +39,10 @@ static void put_value(const struct config_key *k)
     } else {
         put(key_type_word(k->type));
         printf(k->flags & KEY_NAMES ? ", relative names without wildcards" : "");
+        printf(k->flags & KEY_URL ? ", a URL" : "");
+        printf(k->flags & KEY_LINE ? ", one line" : "");
+        printf(k->flags & KEY_LABEL ? ", at most 32 letters, digits, dots, dashes and underscores"
+                                    : "");
     }
     if (k->most)
         printf(" from %lld to %lld", (long long)k->least, (long long)k->most);

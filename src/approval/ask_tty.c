@@ -17,7 +17,9 @@
  *
  * Bytes: one that comes alone is a key. Several at once are no key, since nobody types so; they are
  * pasted, or one key that sends a sequence. Sequences are swallowed whole, also when they arrive in
- * pieces, so that the end of an arrow key is never read as a letter.
+ * pieces, so that the end of an arrow key is never read as a letter. So are the strings with which
+ * a terminal answers a question about itself (its colours, its name): the command can have asked
+ * it, and can have chosen what it says.
  *
  * Others may use the same terminal: write to it (Enter draws the question again), or change its
  * settings, which is looked at before every byte that is taken.
@@ -56,7 +58,7 @@ static const struct {
 };
 
 /* Where in an escape sequence the bytes stopped. */
-enum sequence { OUTSIDE, AFTER_ESCAPE, IN_CSI, IN_SS3 };
+enum sequence { OUTSIDE, AFTER_ESCAPE, IN_CSI, IN_SS3, IN_STRING };
 
 struct tty {
     int fd, signals;
@@ -350,6 +352,12 @@ static bool interrupts(const struct tty *t, unsigned char c)
            is_char_of(t, c, VEOF);
 }
 
+/* ESC and one of these: DCS, SOS, OSC, PM, APC. */
+static bool begins_string(unsigned char c)
+{
+    return c == 'P' || c == 'X' || c == ']' || c == '^' || c == '_';
+}
+
 /* Takes escape sequences out of N bytes; returns how many are left. */
 static size_t without_sequences(struct tty *t, size_t n)
 {
@@ -366,10 +374,11 @@ static size_t without_sequences(struct tty *t, size_t n)
                 t->bytes[left++] = (char)c;
             break;
         case AFTER_ESCAPE: /* with a letter: that letter and Alt */
-            t->sequence = c == '['      ? IN_CSI
-                          : c == 'O'    ? IN_SS3
-                          : c == ESCAPE ? AFTER_ESCAPE
-                                        : OUTSIDE;
+            t->sequence = c == '['           ? IN_CSI
+                          : c == 'O'         ? IN_SS3
+                          : c == ESCAPE      ? AFTER_ESCAPE
+                          : begins_string(c) ? IN_STRING
+                                             : OUTSIDE;
             break;
         case IN_CSI:
             if (c == ESCAPE)
@@ -379,6 +388,10 @@ static size_t without_sequences(struct tty *t, size_t n)
             break;
         case IN_SS3:
             t->sequence = c == ESCAPE ? AFTER_ESCAPE : OUTSIDE;
+            break;
+        case IN_STRING: /* up to ESC \, or a control character */
+            if (c == ESCAPE)
+                t->sequence = AFTER_ESCAPE;
             break;
         }
     }

@@ -62,13 +62,8 @@ static int boot_of(char ret[BOOT_ID_DIGITS + 1])
 int session_name(struct arena *a, const char *chosen, const char **ret, struct error *err)
 {
     if (chosen) {
-        struct sha256 s;
-        unsigned char digest[SHA256_BYTES];
         char hex[SHA256_HEX_BYTES];
-        sha256_init(&s);
-        sha256_put(&s, chosen, strlen(chosen));
-        sha256_end(&s, digest);
-        sha256_hex(digest, hex);
+        sha256_hex_of(chosen, strlen(chosen), hex);
         *ret = arena_printf(a, "n-%s", hex);
     } else {
         pid_t leader = getsid(0);

@@ -1,5 +1,5 @@
 /*
- * The two clocks in milliseconds: one that only runs forward, and Unix time (clock_gettime(2)).
+ * The two clocks: one that only runs forward, and Unix time (clock_gettime(2)).
  */
 #ifndef BAWN_BASE_CLOCK_H
 #define BAWN_BASE_CLOCK_H
@@ -22,6 +22,13 @@ static inline int64_t clock_ms(void)
 static inline int64_t clock_unix_ms(void)
 {
     return clock_of(CLOCK_REALTIME);
+}
+
+static inline uint64_t clock_unix_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 #endif

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 void fd_close(int fd)
@@ -75,6 +77,24 @@ int fd_set_cloexec(int fd, bool on)
 int fd_set_nonblock(int fd, bool on)
 {
     return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+int fd_lock(int fd, long patience_us)
+{
+    long waited_us = 0, step_us = 20;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        if (waited_us >= patience_us)
+            return -ETIMEDOUT;
+        struct timespec step = {.tv_nsec = step_us * 1000};
+        (void)nanosleep(&step, NULL);
+        waited_us += step_us;
+        step_us = MIN_OF(step_us * 2, 1000L + waited_us / 100);
+    }
+    return 0;
 }
 
 #define FDS_PER_MESSAGE 16

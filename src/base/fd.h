@@ -28,6 +28,9 @@ int fd_read_all(int fd, size_t max, struct strbuf *out);
 int fd_write_all(int fd, const void *p, size_t n);
 int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
+/* flock(2), exclusive: asked for again and again, at first every 20 microseconds. -ETIMEDOUT after
+ * PATIENCE_US; 0: one try. */
+int fd_lock(int fd, long patience_us);
 
 /* One message of N bytes with up to 16 descriptors over a Unix socket. */
 int fd_send(int sock, const void *p, size_t n, const int *fds, size_t nfds);

@@ -99,6 +99,42 @@ bool path_is_normal(const char *path)
     return true;
 }
 
+/* Cuts the last component off; empty ones and "." are none. False: there is no more. */
+static bool cut_last(struct bytes *left, struct bytes *ret)
+{
+    do {
+        while (left->n > 0 && left->p[left->n - 1] == '/')
+            left->n--;
+        size_t from = left->n;
+        while (from > 0 && left->p[from - 1] != '/')
+            from--;
+        *ret = (struct bytes){left->p + from, left->n - from};
+        left->n = from;
+    } while (bytes_is(*ret, "."));
+    return ret->n > 0;
+}
+
+bool path_is_bound_name(struct bytes bound, const char *path)
+{
+    bound.n = bound.n ? strnlen(bound.p, bound.n) : 0;
+    if (bound.n == 0)
+        return false;
+    const bool absolute = bound.p[0] == '/';
+    struct bytes want = {path, strlen(path)}, a, b;
+    size_t n = 0;
+    for (;; n++) {
+        const bool more = cut_last(&bound, &a);
+        if (!more && !absolute)
+            return n > 0;
+        if (more != cut_last(&want, &b))
+            return false;
+        if (!more)
+            return n > 0;
+        if (!bytes_eq(a, b) || bytes_is(a, ".."))
+            return false;
+    }
+}
+
 int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned resolve)
 {
     struct uapi_open_how how = {

@@ -29,6 +29,12 @@ bool path_next(const char **p, struct bytes *ret);
 /* Is PATH absolute and normalised already? */
 bool path_is_normal(const char *path);
 
+/* Is BOUND, the name that a Unix socket was bound under, a name of what stands at PATH (absolute)?
+ * Renames and hard links bring a socket to other places and leave that name as it was. An absolute
+ * one has to be PATH itself; of a relative one the end of PATH is all that can be compared. ".." in
+ * either leads nobody knows where: no. So is an abstract name, and none. */
+bool path_is_bound_name(struct bytes bound, const char *path);
+
 /* openat2(2): FLAGS are open's (O_CLOEXEC added), RESOLVE is RESOLVE_*. Falls back to nothing:
  * kernels from 5.6 have it. Returns a descriptor or negative errno. */
 int path_openat2(int dirfd, const char *path, int flags, unsigned mode, unsigned resolve);

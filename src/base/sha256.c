@@ -97,6 +97,16 @@ void sha256_hex(const unsigned char digest[SHA256_BYTES], char ret[SHA256_HEX_BY
     ret[2 * SHA256_BYTES] = '\0';
 }
 
+void sha256_hex_of(const void *p, size_t n, char ret[SHA256_HEX_BYTES])
+{
+    struct sha256 s;
+    unsigned char digest[SHA256_BYTES];
+    sha256_init(&s);
+    sha256_put(&s, p, n);
+    sha256_end(&s, digest);
+    sha256_hex(digest, ret);
+}
+
 int sha256_fd(int fd, unsigned char ret[SHA256_BYTES])
 {
     unsigned char buf[16384];

@@ -93,10 +93,16 @@ const char *strbuf_text(const struct strbuf *b)
 
 void strbuf_clear(struct strbuf *b)
 {
-    b->n = 0;
+    strbuf_cut(b, 0);
+}
+
+void strbuf_cut(struct strbuf *b, size_t n)
+{
+    assert(n <= b->n);
+    b->n = n;
     b->failed = false;
     if (b->p)
-        b->p[0] = '\0';
+        b->p[n] = '\0';
 }
 
 void strbuf_release(struct strbuf *b)

@@ -60,6 +60,8 @@ bool strbuf_failed(const struct strbuf *b);
 /* The terminated text, "" when empty. */
 const char *strbuf_text(const struct strbuf *b);
 void strbuf_clear(struct strbuf *b);
+/* Back to the first N bytes, as if nothing had been tried since. */
+void strbuf_cut(struct strbuf *b, size_t n);
 void strbuf_release(struct strbuf *b);
 #define _cleanup_strbuf_ _cleanup_(strbuf_release)
 

@@ -31,12 +31,12 @@ static void command_names(struct strbuf *out)
         strbuf_printf(out, "%s%s", c == commands ? "" : " ", c->name);
 }
 
-/* The second words of a command that has some. */
+/* The words of a command that has some: its second ones, and what stands behind those. */
 static const char *second_words(const struct subcommand *c)
 {
     switch (c->bit) {
     case FOR_PERMISSIONS:
-        return "list show";
+        return "list show preset npm pypi cargo go debian git-read";
     case FOR_COMPLETION:
         return "bash zsh fish";
     default:

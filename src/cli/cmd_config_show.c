@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "cli/print.h"
+#include "cli/telemetry_start.h"
 #include "config/keys.h"
 #include "config/layers.h"
 #include "config/requirements.h"
@@ -379,7 +380,8 @@ static int check_all(struct setup *s, const struct options *o)
     int status = cli_load(s, o);
     if (status)
         return status;
-    if (check_profiles(s, &err) < 0)
+    struct otel_settings otel;
+    if (check_profiles(s, &err) < 0 || telemetry_check(s, &otel, &err) < 0)
         return cli_error(&err, EXIT_BROKEN);
     print_warnings(s->config->warnings, s->config->n_warnings);
     for (size_t i = 0; i < s->config->n_layers; i++)

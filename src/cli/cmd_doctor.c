@@ -10,11 +10,13 @@
  * the tries need lies in a private directory that is removed at the end, also after INT, TERM and
  * HUP.
  *
- * Exit status: 0 when commands can be confined here, 1 otherwise.
+ * Exit status: 0 when commands can be confined here, 1 otherwise. --otel is another question: see
+ * doctor_otel.h.
  */
 #include "base/fd.h"
 #include "base/path.h"
 #include "cli/commands.h"
+#include "cli/doctor_otel.h"
 #include "cli/doctor_try.h"
 #include "cli/print.h"
 #include "cli/setup.h"
@@ -126,6 +128,12 @@ static void check_requirements(struct doctor *d)
     (void)snprintf(r->detail, sizeof(r->detail), "%s", strbuf_text(&text));
 }
 
+static void check_telemetry(struct doctor *d)
+{
+    if (d->setup.profile)
+        doctor_telemetry(&d->setup, add(d));
+}
+
 /* The state directory where there is one (its cache is kept fresh), else a passing one. */
 static void check_bwrap(struct doctor *d, const char *passing)
 {
@@ -197,7 +205,8 @@ static void choose(struct doctor *d)
     /* A chosen backend that works proves the kernel good enough for it; configuration must be
      * sound. */
     for (size_t i = 0; i < d->n_checks; i++)
-        if (str_eq(d->checks[i].id, "config") && !d->checks[i].ok)
+        if ((str_eq(d->checks[i].id, "config") || str_eq(d->checks[i].id, "telemetry")) &&
+            !d->checks[i].ok)
             d->ok = false;
 }
 
@@ -321,6 +330,7 @@ static void examine(struct doctor *d, const struct options *o)
     probe_machine(d);
     check_config(d, o);
     check_requirements(d);
+    check_telemetry(d);
     int r = try_place_make(&place, place_parent(), &d->setup.arena, &err);
     const char *passing = NULL;
     if (r == 0) {
@@ -349,6 +359,11 @@ int cmd_doctor(int argc, char **argv)
     struct options o;
     int status;
     if (!cli_parse(FOR_DOCTOR, argc, argv, &d.setup, &o, &status)) {
+        setup_release(&d.setup);
+        return status;
+    }
+    if (o.otel) {
+        status = doctor_otel(&d.setup, &o);
         setup_release(&d.setup);
         return status;
     }

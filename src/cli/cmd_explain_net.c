@@ -13,12 +13,14 @@
 #include "cli/print.h"
 #include "config/config.h"
 #include "network/from_config.h"
+#include "network/unicode.h"
 
 #include <errno.h>
 
 struct destination {
     const char *text; /* as given */
     enum host_problem problem;
+    struct error why; /* of a name that has no ASCII form */
     struct netrequest request;
     struct netanswer answer;
     struct origin origin; /* of what decided; all zero when nothing names it */
@@ -52,12 +54,26 @@ static unsigned protocol_of(uint16_t port)
     return port == 443 ? NET_HTTPS : port == 80 ? NET_HTTP : NET_SOCKS_TCP;
 }
 
+/* A name that is not ASCII, and its port. */
+static enum host_problem read_unicode(struct destination *d)
+{
+    const char *colon = strrchr(d->text, ':');
+    if (!colon)
+        return HOST_NO_PORT;
+    const struct bytes name = {d->text, (size_t)(colon - d->text)};
+    if (!host_port(bytes_of(colon + 1), &d->request.port))
+        return HOST_BAD_PORT;
+    return unicode_host(name, &d->request.host, &d->why) < 0 ? HOST_NOT_ASCII : HOST_FINE;
+}
+
 /* 0, or what to exit with: a port that is none is a mistake of the command line, a host that is
  * none gets the answer that it would get. */
 static int read_destination(const char *text, struct destination *d)
 {
     *d = (struct destination){.text = text};
     d->problem = host_parse_port(bytes_of(text), 0, &d->request.host, &d->request.port);
+    if (d->problem == HOST_NOT_ASCII)
+        d->problem = read_unicode(d);
     d->request.protocol = protocol_of(d->request.port);
     if (d->problem != HOST_NO_PORT && d->problem != HOST_BAD_PORT)
         return 0;
@@ -106,7 +122,9 @@ static void put_hint(const struct setup *s, const struct destination *d, struct 
 
 static void put_why(const struct destination *d, struct strbuf *out)
 {
-    if (d->answer.reason == NET_BAD_HOST)
+    if (d->why.code)
+        strbuf_puts(out, d->why.message);
+    else if (d->answer.reason == NET_BAD_HOST)
         strbuf_puts(out, host_problem_text(d->problem));
     else
         netpolicy_say(&d->request, &d->answer, out);
@@ -156,7 +174,8 @@ static void put_text(const struct setup *s, struct strbuf *out, const struct des
     _cleanup_strbuf_ struct strbuf hint = {0};
     const struct netanswer *a = &d->answer;
     strbuf_put_printable(out, d->text, strlen(d->text));
-    if (d->problem == HOST_FINE && d->request.host.kind == HOST_ADDRESS &&
+    if (d->problem == HOST_FINE &&
+        (d->request.host.kind == HOST_ADDRESS || unicode_is(bytes_of(d->text))) &&
         !strstr(d->text, d->request.host.name))
         strbuf_printf(out, " -> %s", d->request.host.name);
     strbuf_printf(out, ": %s (%s: ", net_decision_word(a->decision), net_reason_word(a->reason));
@@ -167,6 +186,8 @@ static void put_text(const struct setup *s, struct strbuf *out, const struct des
     }
     put_place(&d->origin, out);
     strbuf_puts(out, ")\n");
+    if (d->why.hint[0])
+        strbuf_printf(out, "    %s\n", d->why.hint);
     put_hint(s, d, &hint);
     if (hint.n)
         strbuf_printf(out, "    would allow it: %s\n", strbuf_text(&hint));

@@ -12,6 +12,7 @@
  * Exit status: the command's own; 3 refused; 2 for a mistake on the command line, 1 for broken
  * configuration or rules, 125 when the sandbox could not be set up.
  */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "cli/commands.h"
 #include "cli/launch.h"
@@ -98,6 +99,7 @@ static int refuse(struct front *f, const struct answer *answer, const char *why)
     front_open_record(f);
     if (front_record(f, "refuse", answer, &lost) < 0)
         print_warning("the refusal is not recorded: %s", lost.message);
+    telling_refused(f->s->telling);
     (void)error_set(&err, -EPERM, "refused: %s: %s", show(f->shown), why);
     if (rule && rule->file && rule->line)
         error_at(&err, rule->file, rule->line, 0, 0, NULL, 0);
@@ -309,6 +311,7 @@ static int run_once(struct front *f, struct refusals *refused, bool *ret_started
         status = cli_failure(EXIT_BROKEN, "out of memory");
     front_net_asker(f);
     s->net_asker = &f->net_asker;
+    s->telling = f->s->telling;
     if (status == 0)
         status = launch_prepare(s);
     if (status == 0) {
@@ -483,7 +486,10 @@ static int go(struct front *f)
 {
     struct error err = {0};
     struct answer answer, *asked = NULL;
+    const uint64_t begun = clock_unix_ns();
     int status = cli_load(f->s, &f->options);
+    if (status == 0 && !f->options.explain)
+        status = telling_begin(f->s, "run", begun);
     if (status)
         return status;
     int r = read_escalation(f, &err);
@@ -491,7 +497,9 @@ static int go(struct front *f)
         return cli_error(&err, EXIT_USAGE);
     f->here.s = f->s;
     f->here.a = f->a;
+    const uint64_t judging = f->s->telling ? clock_unix_ns() : 0;
     r = here_judge(&f->here, (const char *const *)f->options.rest, f->options.n_rest, &err);
+    telling_phase(f->s->telling, "rules", judging);
     f->shown =
         r < 0 ? NULL : command_text(f->a, (const char *const *)f->options.rest, f->options.n_rest);
     if (r == 0 && !f->shown)
@@ -545,6 +553,7 @@ int cmd_run(int argc, char **argv)
         print_warning("--full-auto is deprecated: write -s workspace-write -a on-request");
     s.purpose = f.options.explain ? SETUP_PLAN : SETUP_RUN;
     status = go(&f);
+    telling_end(&s, status);
     vec_release(&f.grants.v);
     rules_free(f.here.rules);
     audit_close(f.audit);

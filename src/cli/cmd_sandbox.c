@@ -4,10 +4,12 @@
  * Exit status: the command's own; 2 for a mistake on the command line, 1 for broken configuration,
  * 125 when the sandbox could not be set up.
  */
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/launch.h"
 #include "cli/print.h"
 #include "cli/proxy_front.h"
+#include "cli/telling.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -35,13 +37,17 @@ int cmd_sandbox(int argc, char **argv)
     if (o.full_auto)
         print_warning("--full-auto is deprecated: write -s workspace-write -a on-request");
     s.purpose = o.explain ? SETUP_PLAN : SETUP_RUN;
+    const uint64_t begun = clock_unix_ns();
     status = cli_load(&s, &o);
+    if (status == 0 && !o.explain)
+        status = telling_begin(&s, "sandbox", begun);
     if (status)
         return status;
     status = launch_prepare(&s);
     if (status || o.explain) {
         status = status ? status : launch_explain(&s);
         net_front_free(s.net_front);
+        telling_end(&s, status);
         return status;
     }
     /* This process ends with the command: the kernel takes its memory back faster than it could be
@@ -49,6 +55,7 @@ int cmd_sandbox(int argc, char **argv)
     static struct arena kept;
     status = launch_run(&s, NULL, NULL);
     net_front_free(s.net_front);
+    telling_end(&s, status);
     kept = s.arena;
     s.arena = (struct arena){0};
     (void)kept;

@@ -70,24 +70,45 @@ static bool can_be_planted(const struct here *h, struct bytes dir)
 
 /* The programs that rules allowed were found in other entries, where nothing can be planted. What
  * could be planted in the meantime, or is met after a `cd`, comes behind them. */
-const char *here_firm_path(const struct here *h)
+static void split_path(const struct here *h, struct strbuf *firm, struct strbuf *rest)
 {
-    _cleanup_strbuf_ struct strbuf firm = {0}, rest = {0};
-    if (!h->path)
-        return NULL;
     for (const char *entry = h->path;; entry++) {
         struct bytes dir = {entry, strcspn(entry, ":")};
-        struct strbuf *to = can_be_planted(h, dir) ? &rest : &firm;
+        struct strbuf *to = can_be_planted(h, dir) ? rest : firm;
         strbuf_putc(to, ':');
         strbuf_put(to, dir.p, dir.n);
         entry += dir.n;
         if (!*entry)
             break;
     }
+}
+
+const char *here_firm_path(const struct here *h)
+{
+    _cleanup_strbuf_ struct strbuf firm = {0}, rest = {0};
+    if (!h->path)
+        return NULL;
+    split_path(h, &firm, &rest);
     strbuf_put(&firm, strbuf_text(&rest), rest.n);
     return strbuf_failed(&firm) || strbuf_failed(&rest)
                ? NULL
                : arena_strdup(h->a, strbuf_text(&firm) + 1);
+}
+
+const char *here_only_firm(const struct here *h)
+{
+    _cleanup_strbuf_ struct strbuf firm = {0}, rest = {0};
+    split_path(h, &firm, &rest);
+    if (strbuf_failed(&firm) || strbuf_failed(&rest))
+        return NULL;
+    return arena_strdup(h->a, firm.n ? strbuf_text(&firm) + 1 : "");
+}
+
+int here_look(struct here *h)
+{
+    const char *path = command_path(h);
+    h->path = path ? path : "/usr/local/bin:/usr/bin:/bin";
+    return find_writable(h);
 }
 
 /* A shell that reads text is a command as well: rules that restrict it count. */

@@ -21,11 +21,15 @@ struct here {
     struct judgement judgement;
 };
 
+/* Only what is needed to look for programs: `path` and `writable`. -ENOMEM. */
+int here_look(struct here *h);
 /* Loads the rules, reads the words, judges. */
 int here_judge(struct here *h, const char *const *argv, size_t argc, struct error *err);
 
 /* PATH for a run outside of the sandbox that rules allowed: entries where a sandbox may have put
  * something, and relative ones, are behind all others. NULL without PATH or memory. */
 const char *here_firm_path(const struct here *h);
+/* Those entries alone in which no sandbox may have put something; "" where there are none. */
+const char *here_only_firm(const struct here *h);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "cli/print.h"
 #include "cli/proxy_front.h"
+#include "cli/to_ascii.h"
+#include "cli/telling.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -32,6 +34,20 @@ static void say_limits(const struct plan *plan)
                plan->backend_reason ? plan->backend_reason : "");
 }
 
+/* Whoever is told of refusals. */
+struct listeners {
+    const struct launch_extra *extra;
+    struct telling *telling;
+};
+
+static void see_denial(void *data, const struct denial *denial)
+{
+    const struct listeners *l = data;
+    telling_denial(l->telling, denial);
+    if (l->extra->see_denial)
+        l->extra->see_denial(l->extra->data, denial);
+}
+
 /* What the survey saw may be gone when the mounts are made: other runs come and go. The whole look
  * is taken again then; who changes things all the time ends at the bound. */
 #define TRIES_MOST 8
@@ -48,9 +64,11 @@ int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_star
     struct error err = {0};
     int status = EXIT_SETUP, r = 0;
     struct run_network *network = NULL;
+    struct listeners listeners = {more, s->telling};
     if (s->net_front &&
         !(network = net_front_run(s->net_front, o->log_denials && !more->no_summary)))
         return cli_failure(EXIT_SETUP, "out of memory");
+    to_ascii_end(); /* what is read again below is known by now */
     for (int tries = 1;; tries++) {
         struct run_options run = {
             .argv = o->rest,
@@ -60,8 +78,9 @@ int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_star
             .log_denials = o->log_denials,
             .json = o->json,
             .quiet = o->quiet,
-            .see_denial = more->see_denial,
-            .data = more->data,
+            .see_denial = s->telling || more->see_denial ? see_denial : NULL,
+            .data = &listeners,
+            .report = telling_report(s->telling),
             .no_summary = more->no_summary,
             .state_dir = setup_state_dir(s, false),
             .state_problem = s->state_problem,
@@ -75,8 +94,9 @@ int launch_run(struct setup *s, const struct launch_extra *extra, bool *ret_star
             break;
     }
     if (s->net_front)
-        net_front_end(s->net_front);
+        net_front_end(s->net_front, see_denial, &listeners);
     *ret_started = r == 0;
+    telling_ran(s->telling, s, r == 0);
     return r == 0 ? status : cli_error(&err, EXIT_SETUP);
 }
 
@@ -93,13 +113,15 @@ static int prepare_network(struct setup *s)
     return 0;
 }
 
-int launch_prepare(struct setup *s)
+static int prepare(struct setup *s)
 {
     const struct options *o = s->options;
     struct error err = {0};
     int status = prepare_network(s);
     if (status)
         return status;
+    if (telling_environment(s->telling, s) < 0)
+        return cli_failure(EXIT_SETUP, "out of memory");
     if (setup_survey(s, &err) < 0 || setup_plan(s, &err) < 0)
         return cli_error(&err, EXIT_SETUP);
     if (s->net_front)
@@ -114,6 +136,14 @@ int launch_prepare(struct setup *s)
     if (o->verbose)
         say_limits(s->plan);
     return 0;
+}
+
+int launch_prepare(struct setup *s)
+{
+    int status = prepare(s);
+    if (status)
+        telling_ran(s->telling, s, false);
+    return status;
 }
 
 int launch_explain(struct setup *s)

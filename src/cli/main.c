@@ -46,17 +46,22 @@ const struct subcommand commands[] = {
      "bawn explain --net example.com:443",
      false, cmd_explain},
     {FOR_PERMISSIONS, "permissions", "list permission profiles and presets, or show one",
-     "list [options]\nshow [NAME] [options]",
-     "Without NAME: the profile in force here. Presets are named preset:NAME.",
-     "bawn permissions show :workspace\nbawn permissions show preset:secrets", false,
-     cmd_permissions},
+     "list [options]\nshow [NAME] [options]\npreset NAME [HOST…] [--write] [options]",
+     "show: without NAME the profile in force here; preset:NAME is one of files.\n"
+     "preset: what npm, pypi, cargo, go, debian (apt) or git-read HOST reaches on the\n"
+     "network, as lines for the profile that -P or --profile names.",
+     "bawn permissions show :workspace\nbawn permissions show preset:secrets\n"
+     "bawn permissions preset npm --profile work --write",
+     false, cmd_permissions},
     {FOR_STATUS, "status", "what holds here: mode, roots, network, approvals, layers", "[options]",
      "In words; --json for programs. Runs nothing.", "bawn status\nbawn status -s read-only", false,
      cmd_status},
     {FOR_DENIALS, "denials", "what runs with --log-denials refused", "[options]",
      "Prints the recorded refusals, oldest first.", "bawn denials --last 5", false, cmd_denials},
     {FOR_DOCTOR, "doctor", "what works on this machine, and what to do about the rest", "[options]",
-     "Probes the kernel and every backend. Changes nothing.", NULL, false, cmd_doctor},
+     "Probes the kernel and every backend. Changes nothing. With --otel: sends one\n"
+     "test record to the collectors of [otel] and says what they answered.",
+     "bawn doctor\nbawn doctor --otel", false, cmd_doctor},
     {FOR_CONFIG, "config", "show, check or change the configuration",
      "show [--effective] [--origins] [options]\n"
      "get KEY [options]\n"

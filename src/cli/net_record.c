@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/vec.h"
+#include "cli/telling.h"
 
 #include <errno.h>
 
@@ -17,6 +18,7 @@ struct seen {
     struct wire_event event; /* the first */
     uint64_t count;
     struct denial_net net; /* of a refusal */
+    const char *path;      /* of a refused Unix socket, redacted */
 };
 
 struct net_record {
@@ -45,7 +47,7 @@ static bool is_same(const struct wire_event *a, const struct wire_event *b)
     return a->answer.rule == b->answer.rule && a->answer.decision == b->answer.decision &&
            a->answer.reason == b->answer.reason && a->asked == b->asked &&
            a->request.protocol == b->request.protocol &&
-           netrequest_same_place(&a->request, &b->request) &&
+           netrequest_same_place(&a->request, &b->request) && str_eq(a->path, b->path) &&
            (!is_refused(a) || str_eq(a->method, b->method));
 }
 
@@ -54,6 +56,8 @@ static size_t hash_of(const struct wire_event *e)
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < e->request.host.n; i++)
         h = (h ^ (unsigned char)e->request.host.name[i]) * 16777619u;
+    for (const char *p = e->path; *p; p++)
+        h = (h ^ (unsigned char)*p) * 16777619u;
     h = (h ^ e->request.port) * 16777619u;
     h = (h ^ e->request.protocol ^ ((uint32_t)e->answer.reason << 8)) * 16777619u;
     return (h ^ h >> 15) % SLOTS;
@@ -79,14 +83,31 @@ static const char *source_word(const struct netanswer *a)
     return a->rule ? net_source_word(a->rule->source) : NULL;
 }
 
+/* Of a Unix socket, its path redacted: a person wrote it, or made it up. */
+static void say_socket(struct net_record *r, struct seen *s, struct strbuf *says,
+                       struct strbuf *hint)
+{
+    const char *path = redact(&r->arena, s->event.path, NULL);
+    s->path = path ? path : "?";
+    strbuf_puts(says, "no rule allows this Unix socket");
+    strbuf_printf(hint, "[permissions.%s.network] unix_sockets: ",
+                  r->setup.profile && r->setup.profile[0] != ':' ? r->setup.profile : "NAME");
+    strbuf_printf(hint, "\"%s\" = \"allow\"", s->path);
+}
+
 static void note_refusal(struct net_record *r, struct seen *s)
 {
     const struct wire_event *e = &s->event;
     const struct netrule *rule = e->answer.rule;
     _cleanup_strbuf_ struct strbuf says = {0}, hint = {0};
-    netpolicy_say(&e->request, &e->answer, &says);
-    netpolicy_hint(r->setup.profile, &e->request, &e->answer, &hint);
+    if (e->path[0]) {
+        say_socket(r, s, &says, &hint);
+    } else {
+        netpolicy_say(&e->request, &e->answer, &says);
+        netpolicy_hint(r->setup.profile, &e->request, &e->answer, &hint);
+    }
     s->net = (struct denial_net){.host = e->request.host.n ? e->request.host.name : "?",
+                                 .path = e->path[0] ? s->path : NULL,
                                  .protocol = net_protocol_word(e->request.protocol),
                                  .port = e->request.port,
                                  .reason = net_reason_word(e->answer.reason),
@@ -163,6 +184,11 @@ void net_record_add(struct net_record *r, const struct wire_event *e)
 
 /* ---- the audit log ---- */
 
+static const char *scope_word(const struct wire_event *e)
+{
+    return e->path[0] ? "unix_socket" : e->request.host.kind == HOST_ADDRESS ? "address" : "domain";
+}
+
 /* TEXT holds the address as long as the event is used. */
 static struct net_event event_of(const struct net_record *r, const struct wire_event *e,
                                  char text[ADDRESS_TEXT_MAX])
@@ -174,7 +200,7 @@ static struct net_event event_of(const struct net_record *r, const struct wire_e
     const bool by_user = e->asked && (no || a->reason == NET_ALLOWED);
     struct net_event n = {.time_ms = e->time_ms,
                           .action = refused ? "refuse" : "reach",
-                          .scope = e->request.host.kind == HOST_ADDRESS ? "address" : "domain",
+                          .scope = scope_word(e),
                           .decision = net_decision_word(a->decision),
                           .source = source_word(a),
                           .reason = net_reason_word(a->reason),
@@ -182,7 +208,8 @@ static struct net_event event_of(const struct net_record *r, const struct wire_e
                           .rule_file = rule ? rule->file : NULL,
                           .rule_line = rule ? rule->line : 0,
                           .protocol = net_protocol_word(e->request.protocol),
-                          .host = e->request.host.name,
+                          .host = e->path[0] ? NULL : e->request.host.name,
+                          .path = e->path[0] ? e->path : NULL,
                           .port = e->request.port,
                           .method = e->method[0] ? e->method : NULL,
                           .by = by_user ? BY_USER : BY_CONFIGURATION,
@@ -220,9 +247,13 @@ static void append(struct net_record *r, struct net_event *events, size_t n,
                    const char **ret_problem)
 {
     struct error err = {0};
-    int e = open_audit(r, &err);
+    int e = 0;
     for (size_t i = 0; e == 0 && i < n; i++)
         e = event_new_id(events[i].id);
+    for (size_t i = 0; e == 0 && i < n; i++)
+        telling_net(r->setup.telling, &events[i]);
+    if (e == 0)
+        e = open_audit(r, &err);
     if (e == 0)
         e = audit_append_net(r->audit, events, n, &err);
     if (e < 0)
@@ -286,12 +317,18 @@ struct denials *net_record_refused(struct net_record *r)
     return &r->refused;
 }
 
+static bool is_same_host(const struct denial_net *a, const struct denial_net *b)
+{
+    return a->path || b->path ? a->path && b->path && str_eq(a->path, b->path)
+                              : str_eq(a->host, b->host);
+}
+
 /* Of several refusals of a host (by another protocol, to another port) the first is shown. */
 static bool is_first_of_host(const struct net_record *r, size_t at)
 {
     const struct denial_net *n = r->refused.list.v[at].net;
     for (size_t i = 0; i < at; i++)
-        if (str_eq(r->refused.list.v[i].net->host, n->host))
+        if (is_same_host(r->refused.list.v[i].net, n))
             return false;
     return true;
 }
@@ -300,8 +337,9 @@ static void put_line(struct strbuf *out, const struct denial *d)
 {
     const struct denial_net *n = d->net;
     /* A name that the resolver inside was asked for has no port. */
-    const char *what = n->port ? d->what : n->host;
-    strbuf_puts(out, n->port ? "bawn: refused to reach " : "bawn: refused to look up ");
+    const bool reach = n->port || n->path;
+    const char *what = reach ? d->what : n->host;
+    strbuf_puts(out, reach ? "bawn: refused to reach " : "bawn: refused to look up ");
     strbuf_put_printable(out, what, strlen(what));
     if (d->count > 1)
         strbuf_printf(out, ", %lu times", d->count);

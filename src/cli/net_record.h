@@ -15,12 +15,14 @@
 #include "sandbox/denials.h"
 
 struct net_record;
+struct telling;
 
 struct net_record_setup {
     const char *bawn_home; /* where the audit log is, or NULL */
     const char *profile;
-    const char *parent; /* id of the run in the audit log, or NULL */
-    int status_fd;      /* or -1 */
+    const char *parent;      /* id of the run in the audit log, or NULL */
+    struct telling *telling; /* a collector is told as well, or NULL */
+    int status_fd;           /* or -1 */
 };
 
 /* NULL without memory. Strings must outlive it. */

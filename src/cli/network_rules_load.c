@@ -3,6 +3,7 @@
 #include "cli/network_rules.h"
 
 #include "cli/rules_load.h"
+#include "cli/to_ascii.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -80,6 +81,7 @@ static int own_addresses(struct arena *a, const struct address **ret, size_t *re
 int network_input(struct setup *s, struct netpolicy_input *ret, struct error *err)
 {
     struct netpolicy_input in = {.config = s->config, .profile = s->profile};
+    to_ascii_begin(s);
     int r = own_addresses(&s->arena, &in.own, &in.n_own);
     if (r < 0)
         return error_errno(err, r, "cannot list the addresses of this machine");

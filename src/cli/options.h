@@ -67,7 +67,9 @@ struct options {
     struct arena *arena; /* for the lists */
     bool help, explain, json, strict, log_denials, quiet, verbose, full_auto, yolo, search;
     bool net;   /* explain: destinations, not paths */
+    bool otel;  /* doctor */
     bool unset; /* config set */
+    bool write; /* permissions preset */
     bool force; /* config import, as the next three; --dry-run is `explain` */
     const char *from, *codex_home;
     struct word_list claude_settings;

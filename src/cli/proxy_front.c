@@ -103,7 +103,8 @@ int net_front_prepare(struct setup *s, struct error *err)
         r = opening_prepare(&f->opening, s, s->purpose == SETUP_RUN, err);
     f->wire.requests = f->opening.requests;
     f->wire.opened = f->opening.opened;
-    f->wire.intercepts = f->opening.any;
+    f->opening.upstream = r == 0 && upstream_over_tls(&f->wire);
+    f->wire.intercepts = opening_runs(&f->opening);
     if (r < 0) {
         net_front_free(f);
         return r;
@@ -124,7 +125,7 @@ int net_front_start(struct net_front *f, struct error *err)
         return error_set(err, -ENOENT,
                          "the network is to be filtered, and without /proc the "
                          "proxy beside bawn is not found");
-    if (f->opening.any && f->opening.process.fd < 0) {
+    if (opening_runs(&f->opening) && f->opening.process.fd < 0) {
         int r = opening_start(&f->opening, f->s, err);
         if (r < 0)
             return r;
@@ -250,8 +251,9 @@ static void end_opened(struct net_front *f)
 {
     _cleanup_strbuf_ struct strbuf why = {0};
     proxy_end(&f->opening.process, &why);
-    warn("no TLS connection is opened from here on: %s ended%s%s", INTERCEPT_PROGRAM,
-         why.n ? ": " : "", strbuf_text(&why));
+    warn("%s from here on: %s ended%s%s",
+         f->opening.any ? "no TLS connection is opened" : "no proxy is gone through over TLS",
+         INTERCEPT_PROGRAM, why.n ? ": " : "", strbuf_text(&why));
 }
 
 static void readable(void *data)
@@ -302,7 +304,7 @@ static int listening(void *data, const struct net_listener *listeners, size_t n,
     for (size_t i = 0; i < n; i++)
         fd_close(listeners[i].fd);
     f->run.fd = f->proxy.fd;
-    return r == 0 && f->opening.any ? listen_to_both(f, err) : r;
+    return r == 0 && opening_runs(&f->opening) ? listen_to_both(f, err) : r;
 }
 
 /* What is still on its way, for a moment. */
@@ -379,6 +381,7 @@ struct run_network *net_front_run(struct net_front *f, bool summary)
     const struct net_record_setup setup = {.bawn_home = s->bawn_home,
                                            .profile = s->profile->name,
                                            .parent = s->net_asker ? s->net_asker->parent : NULL,
+                                           .telling = s->telling,
                                            .status_fd = s->options->status_fd};
     if (!f->record)
         f->record = net_record_new(&setup);
@@ -393,14 +396,18 @@ struct run_network *net_front_run(struct net_front *f, bool summary)
     return f->record ? &f->run : NULL;
 }
 
-void net_front_end(struct net_front *f)
+void net_front_end(struct net_front *f, void (*see)(void *data, const struct denial *denial),
+                   void *data)
 {
     struct setup *s = f->s;
     proxy_end(&f->proxy, NULL);
     if (!f->record || f->run.taken)
         return;
-    const struct run_options quietly = {
-        .no_summary = true, .status_fd = -1, .state_dir = setup_state_dir(s, false)};
+    const struct run_options quietly = {.no_summary = true,
+                                        .status_fd = -1,
+                                        .see_denial = see,
+                                        .data = data,
+                                        .state_dir = setup_state_dir(s, false)};
     denials_report(net_record_refused(f->record), &quietly, 0);
 }
 

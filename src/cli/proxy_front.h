@@ -32,8 +32,10 @@ const struct plan_opening *net_front_opening(const struct net_front *f);
 int net_front_start(struct net_front *f, struct error *err);
 /* For sandbox_run(). SUMMARY: it prints the refusals itself. */
 struct run_network *net_front_run(struct net_front *f, bool summary);
-/* The run is over, or came to nothing. */
-void net_front_end(struct net_front *f);
+/* The run is over, or came to nothing. SEE is called for each distinct refusal that nobody else was
+ * told of. */
+void net_front_end(struct net_front *f, void (*see)(void *data, const struct denial *denial),
+                   void *data);
 /* NULL is fine. */
 void net_front_free(struct net_front *f);
 

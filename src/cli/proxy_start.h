@@ -30,6 +30,10 @@ struct proxy {
  * PREFIX/libexec/bawn/, a build tree in src/proxy/ or src/intercept/. In A; NULL: no memory. */
 const char *proxy_place(struct arena *a, const char *own, const char *program);
 
+/* The program at PATH as a descriptor, where it is as struct proxy_program says. -ENOENT: there is
+ * none. */
+int proxy_open_program(const char *path, const struct profile *profile, struct error *err);
+
 /* A program to be started: PATH must be ours, root's or of whom bawn itself is, and nothing that
  * others, or a command in PROFILE, can write. */
 struct proxy_program {

@@ -3,6 +3,7 @@
 
 #include "approval/remember.h"
 #include "approval/session.h"
+#include "base/clock.h"
 #include "base/path.h"
 #include "cli/binding.h"
 #include "cli/print.h"
@@ -67,8 +68,8 @@ bool front_in_session(struct front *f)
 
 /* ---- asking ---- */
 
-int front_put_question(struct front *f, const struct question *q, struct answer *ret,
-                       struct error *err)
+static int put_question(struct front *f, const struct question *q, struct answer *ret,
+                        struct error *err)
 {
     const char *via = f->options.ask_via;
     unsigned long seconds = f->options.ask_timeout ? f->options.ask_timeout : ASK_SECONDS;
@@ -82,6 +83,22 @@ int front_put_question(struct front *f, const struct question *q, struct answer 
     if (errno || fd > INT_MAX) /* -1 would be waited for in vain */
         return error_errno(err, -EBADF, "cannot put the question");
     return question_ask_fd(f->a, q, (int)fd, timeout, ret, err);
+}
+
+int front_put_question(struct front *f, const struct question *q, struct answer *ret,
+                       struct error *err)
+{
+    const uint64_t begun = clock_unix_ns();
+    int r = put_question(f, q, ret, err);
+    const char *scope = q->reach                                ? "network"
+                        : q->outside                            ? "outside"
+                        : f->escalation == ESCALATE_PERMISSIONS ? "permissions"
+                                                                : "command";
+    telling_phase(f->s->telling, "question", begun);
+    if (r == 0)
+        telling_approval(f->s->telling, q->id, scope, answer_word(ret->kind), answer_by(ret),
+                         ret->milliseconds);
+    return r;
 }
 
 int front_ask(struct front *f, const struct asked *asked, struct answer *ret, struct error *err)

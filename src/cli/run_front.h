@@ -12,6 +12,7 @@
 #include "cli/grants.h"
 #include "cli/judge_here.h"
 #include "cli/proxy_front.h"
+#include "cli/telling.h"
 #include "record/audit.h"
 
 struct front {
@@ -73,6 +74,8 @@ void front_net_asker(struct front *f);
 
 /* The file that is executed, or NULL. */
 const char *front_program(const struct front *f);
+/* Who gave it. ANSWER may be NULL. */
+enum decided_by answer_by(const struct answer *answer);
 /* Opens the audit log; where that fails front.audit_problem says why. */
 void front_open_record(struct front *f);
 /* Appends the event of what was decided. ANSWER: NULL when nobody was asked. 0, or negative when it

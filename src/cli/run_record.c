@@ -73,6 +73,13 @@ static void tell_status(const struct front *f)
         (void)fd_write_all(f->options.status_fd, out.p, out.n);
 }
 
+enum decided_by answer_by(const struct answer *answer)
+{
+    return answer && answer->by && str_eq(answer->by, "user")       ? BY_USER
+           : answer && answer->by && str_eq(answer->by, "reviewer") ? BY_REVIEWER
+                                                                    : BY_CONFIGURATION;
+}
+
 int front_record(struct front *f, const char *action, const struct answer *answer,
                  struct error *err)
 {
@@ -93,9 +100,7 @@ int front_record(struct front *f, const char *action, const struct answer *answe
     e->action = action;
     e->place = place_word(f->verdict.place);
     e->answer = answer ? answer_word(answer->kind) : NULL;
-    e->by = answer && answer->by && str_eq(answer->by, "user")       ? BY_USER
-            : answer && answer->by && str_eq(answer->by, "reviewer") ? BY_REVIEWER
-                                                                     : BY_CONFIGURATION;
+    e->by = answer_by(answer);
     e->asked_ms = answer ? answer->milliseconds : 0;
     e->policy = policy_word(f->here.policy.kind);
     e->mode = p->mode;
@@ -111,6 +116,7 @@ int front_record(struct front *f, const char *action, const struct answer *answe
     hash_policy(f, policy);
     e->policy_hash = policy;
     tell_status(f);
+    telling_decision(f->s->telling, e);
     int r = f->audit ? audit_append(f->audit, e, err)
                      : error_set(err, -EIO, "%s",
                                  f->audit_problem ? f->audit_problem : "the record is not open");

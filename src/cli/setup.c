@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "cli/print.h"
+#include "cli/exporter_link.h"
 #include "cli/proxy_start.h"
 #include "network/settings.h"
 #include "sandbox/journal.h"
@@ -237,8 +238,11 @@ static int find_own(struct setup *s, struct error *err)
     s->n_own = s->own[0] != NULL;
     if (!s->own[0])
         return no_memory(err);
-    int r = add_own(s, PROXY_PROGRAM, err);
-    return r < 0 ? r : add_own(s, INTERCEPT_PROGRAM, err);
+    static const char *const programs[] = {PROXY_PROGRAM, INTERCEPT_PROGRAM, EXPORTER_PROGRAM};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(programs); i++)
+        r = add_own(s, programs[i], err);
+    return r;
 }
 
 int setup_world(struct setup *s, const struct options *options, struct error *err)
@@ -554,20 +558,33 @@ static const char *state_in_runtime(struct setup *s, const char *runtime, enum s
     return is_private_dir(path) || make_private_dir(path, runtime, how) ? path : NULL;
 }
 
+/* NAME below bawn's home. */
+static const char *dir_at_home(struct setup *s, const char *name, enum state_how how)
+{
+    struct arena *a = &s->arena;
+    const char *path = s->bawn_home ? path_join(a, s->bawn_home, name) : NULL;
+    if (!path || is_private_dir(path))
+        return path;
+    if (how == STATE_LOOK)
+        return NULL;
+    /* The nearest directory above that exists already. */
+    char *above = path_parent(a, path);
+    while (above && access(above, F_OK) < 0 && above[1])
+        above = path_parent(a, above);
+    return above && make_private_dir(path, above, how) ? path : NULL;
+}
+
+const char *setup_home_dir(struct setup *s, const char *name)
+{
+    return dir_at_home(s, name, STATE_MAKE);
+}
+
 static const char *find_state_dir(struct setup *s, enum state_how how)
 {
     struct arena *a = &s->arena;
-    const char *path = s->bawn_home ? path_join(a, s->bawn_home, "state") : NULL;
-    if (path && is_private_dir(path))
+    const char *path = dir_at_home(s, "state", how);
+    if (path)
         return path;
-    if (path && how != STATE_LOOK) {
-        /* The nearest directory above that exists already. */
-        char *above = path_parent(a, path);
-        while (above && access(above, F_OK) < 0 && above[1])
-            above = path_parent(a, above);
-        if (above && make_private_dir(path, above, how))
-            return path;
-    }
     path = state_in_runtime(s, absolute(a, set_and_not_empty("XDG_RUNTIME_DIR")), how);
     /* Where sessions have it whose environment was not passed on (cron, su, a service). */
     return path ? path

@@ -31,7 +31,7 @@ struct setup {
     const char *bawn_home; /* canonical where it exists, or NULL */
     const char *tmpdir;    /* $TMPDIR as it is, or NULL */
     const char **add_dirs; /* absolute */
-    const char *own[3];    /* bawn's programs; the first is bawn itself */
+    const char *own[4];    /* bawn's programs; the first is bawn itself */
     size_t n_own;
     struct config *config;
     struct profile *profile;
@@ -46,6 +46,7 @@ struct setup {
     struct survey survey;
     struct plan *plan;
     const struct net_asker *net_asker; /* who is asked about destinations, or NULL */
+    struct telling *telling;           /* what a collector is told (telling.h), or NULL */
     struct net_front *net_front;       /* proxy_front.h; the caller's to free */
 };
 
@@ -68,6 +69,10 @@ int setup_plan(struct setup *s, struct error *err);
  * it is missing. $BAWN_HOME/state, or where the home is missing or read-only $XDG_RUNTIME_DIR/bawn
  * or /run/user/UID/bawn, unless the command can write there. */
 const char *setup_state_dir(struct setup *s, bool make);
+
+/* $BAWN_HOME/NAME, made (0700) when it is missing; NULL where it cannot be made, or is not the
+ * caller's own alone. */
+const char *setup_home_dir(struct setup *s, const char *name);
 
 /* Where Codex keeps its configuration: NAMED, or $CODEX_HOME, or ~/.codex. Absolute; NULL without a
  * home. After setup_world(). */

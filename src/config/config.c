@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "config/keys.h"
 #include "config/layers.h"
+#include "config/otel.h"
 #include "config/requirements.h"
 
 #include <errno.h>
@@ -473,9 +474,13 @@ int config_load(struct arena *a, const struct config_request *request, struct co
     if (r == 0)
         r = layers_merge(&l);
     if (r == 0)
+        r = otel_settle(c, err);
+    if (r == 0)
         r = add_managed(&l, required);
     if (r == 0 && required->any)
         r = requirements_apply(c, err);
+    if (r == 0 && required->any)
+        r = otel_settle(c, err); /* what they fix, too */
     if (r == 0)
         r = read_typed(c, request->home, err);
     if (r == 0)

@@ -141,6 +141,7 @@ struct config {
     const char *profile_name;                /* of the configuration profile, or NULL */
     const struct requirements *requirements; /* never NULL once loaded */
     const char *required;                    /* what they changed, "; " between; or NULL */
+    struct string_list applied;              /* the keys of it */
 };
 
 /* A dedicated flag, as the configuration it stands for. */

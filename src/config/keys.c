@@ -4,6 +4,8 @@
  */
 #include "config/keys.h"
 
+#include "config/otel_text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -264,6 +266,52 @@ static int check_name(const struct toml_value *v, struct error *err)
     return 0;
 }
 
+/* What has a ${NAME} in it is looked at when that is known. */
+static int check_url(const struct toml_value *v, struct error *err)
+{
+    struct otel_url url;
+    struct otel_fault why;
+    if (strstr(v->string.p, "${") || otel_url_read(v->string, &url, &why))
+        return 0;
+    (void)error_set(err, -EINVAL, "%s", why.what);
+    if (why.hint)
+        error_hint(err, "%s", why.hint);
+    return -EINVAL;
+}
+
+static int check_line(const struct toml_value *v, struct error *err)
+{
+    bool good = v->string.n <= 256;
+    for (size_t i = 0; i < v->string.n; i++)
+        good = good && (unsigned char)v->string.p[i] >= 0x20 && v->string.p[i] != 0x7f;
+    return good ? 0 : error_set(err, -EINVAL, "expected one line of at most 256 bytes");
+}
+
+static int check_label(const struct toml_value *v, struct error *err)
+{
+    bool good = v->string.n <= 32;
+    for (size_t i = 0; i < v->string.n; i++) {
+        char c = v->string.p[i];
+        good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-');
+    }
+    return good ? 0
+                : error_set(err, -EINVAL,
+                            "expected at most 32 letters, digits, dots, dashes and underscores");
+}
+
+static int check_text(const struct config_key *key, const struct toml_value *v, struct error *err)
+{
+    int r = check_string(v, err);
+    if (r == 0 && (key->flags & KEY_URL))
+        r = check_url(v, err);
+    if (r == 0 && (key->flags & KEY_LINE))
+        r = check_line(v, err);
+    if (r == 0 && (key->flags & KEY_LABEL))
+        r = check_label(v, err);
+    return r;
+}
+
 static int check_string_item(const struct config_key *key, const struct toml_value *v,
                              struct error *err)
 {
@@ -405,7 +453,7 @@ int key_check(const struct config_key *key, const struct toml_value *v,
     case KEY_SIZE:
         return check_size(key, v, err);
     case KEY_STRING:
-        return check_string(v, err);
+        return check_text(key, v, err);
     case KEY_WORD:
         return check_word(key, v, err);
     case KEY_STRINGS:

@@ -40,6 +40,9 @@ enum {
         1u << 3, /* of a profile's network: means something only with the filtering proxy */
     KEY_NOT_EMPTY = 1u << 4, /* an array must hold something */
     KEY_TOP = 1u << 5,       /* cannot stand in a configuration profile */
+    KEY_URL = 1u << 6,       /* http:// or https://, or ${NAME} in it */
+    KEY_LINE = 1u << 7,      /* one line of at most 256 bytes */
+    KEY_LABEL = 1u << 8,     /* at most 32 letters, digits, dots, dashes, underscores */
 };
 
 /* What a project's file may do with a key (spec 3.1): a stranger's text tightens, it never widens.

@@ -27,6 +27,34 @@
                     ", negated: true refuses; false or unsaid asks."                               \
     }
 
+#define OTEL_TLS(table)                                                                            \
+    {table ".tls.ca-certificate", KEY_STRING, "",                                                  \
+     .text = "PEM file of the authorities that may vouch for the collector, instead of the "       \
+             "system's; a relative one stands in the folder of its file."},                        \
+        {table ".tls.client-certificate", KEY_STRING, "",                                          \
+         .text = "PEM file of the certificate that is shown to the collector."},                   \
+    {                                                                                              \
+        table ".tls.client-private-key", KEY_STRING, "", .text = "PEM file of its private key."    \
+    }
+
+#define OTEL_KIND(table, bare)                                                                     \
+    {table ".endpoint", KEY_STRING, "", .flags = KEY_URL,                                          \
+     .text = bare " ${NAME} is taken from bawn's environment."},                                   \
+        {table ".headers", KEY_STRING_TABLE, "",                                                   \
+         .text = "Sent with every request. ${NAME} is taken from bawn's environment."},            \
+        OTEL_TLS(table)
+
+/* Where the signals of one kind go. */
+#define OTEL_EXPORTER(key, what)                                                                   \
+    {"otel." key, KEY_WORD_OR_TABLE, "\"none\"", WORDS("none", "otlp-http", "otlp-grpc"),          \
+     .text = what " A word takes all else from the OTEL_EXPORTER_OTLP_ variables; a table has "    \
+                  "one of otlp-http and otlp-grpc."},                                              \
+        OTEL_KIND("otel." key ".otlp-http",                                                        \
+                  "URL of the collector; without a path, that of OTLP is added."),                 \
+        {"otel." key ".otlp-http.protocol", KEY_WORD, "", WORDS("binary", "json"),                 \
+         .text = "Protocol buffers, which is the default, or JSON."},                              \
+        OTEL_KIND("otel." key ".otlp-grpc", "URL of the collector: scheme, host and port.")
+
 /* clang-format off */
 static const struct config_key keys[] = {
     {"sandbox_mode", KEY_WORD, "", WORDS("read-only", "workspace-write", "danger-full-access"), .project = PROJECT_EARLIER, .text =
@@ -130,7 +158,20 @@ static const struct config_key keys[] = {
     {"model", KEY_STRING, "", .flags = KEY_UNREAD, .text = "The model of the agent."},
     {"notify", KEY_STRINGS, "", .flags = KEY_UNREAD, .text = "Program told about events, with arguments."},
     {"history", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "What the agent keeps of its sessions."},
-    {"otel", KEY_TABLE, "", .flags = KEY_UNREAD, .text = "Telemetry export."},
+    {"otel.environment", KEY_STRING, "\"dev\"", .flags = KEY_LINE, .text = "Resource attribute env of what is exported."},
+    OTEL_EXPORTER("exporter", "Where log records go: what was asked, decided and done."),
+    OTEL_EXPORTER("trace_exporter", "Where spans go."),
+    OTEL_EXPORTER("metrics_exporter", "Where measurements go."),
+    {"otel.log_user_prompt", KEY_BOOLEAN, "false", .text =
+     "Prompts are exported; else their length. Secrets are redacted either way."},
+    {"otel.log_tool_payloads", KEY_BOOLEAN, "false", .text =
+     "Arguments and output are exported; else their length and SHA-256. Secrets are redacted either way."},
+    {"otel.span_attributes", KEY_STRING_TABLE, "", .text = "Attributes of every span."},
+    {"otel.resource", KEY_STRING_TABLE, "", .text =
+     "Resource attributes, over those of OTEL_RESOURCE_ATTRIBUTES."},
+    {"otel.event_prefix", KEY_STRING, "\"bawn.\"", .flags = KEY_LABEL, .text =
+     "What names of events and measurements begin with; codex. for dashboards that exist already."},
+    {"otel.account_id", KEY_STRING, "", .flags = KEY_LINE, .text = "Attribute user.account_id of every log record."},
     {"profile", KEY_STRING, "", .flags = KEY_TOP, .text =
      "The configuration profile that is added when --profile names none."},
     {"profiles.*", KEY_TABLE, "", .flags = KEY_TOP, .text =

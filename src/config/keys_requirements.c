@@ -66,7 +66,8 @@ static const struct config_key keys[] = {
     {"guardian_policy_config", KEY_STRING, "", .flags = KEY_UNREAD, .text =
      "The reviewer's policy; it beats auto_review.policy."},
     {"allow_login_shell", KEY_BOOLEAN, "", .text = "Fixes allow_login_shell."},
-    {"otel", KEY_TABLE, "", .text = "Fixes the whole table otel."},
+    {"otel", KEY_TABLE, "", .text =
+     "Fixes the whole table otel, with the keys of bawn-config(5): what it leaves out is as if nobody had set it."},
     {"allow_managed_hooks_only", KEY_BOOLEAN, "", .flags = KEY_UNREAD, .text =
      "Hooks of users and projects are not run."},
     {"hooks", KEY_ANY, "", .flags = KEY_UNREAD, .text = "Managed hooks."},

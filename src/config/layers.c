@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "config/otel.h"
 #include "config/requirements.h"
 
 #include <assert.h>
@@ -295,7 +296,9 @@ int layer_check(struct config *config, const struct key_table *table,
 {
     struct walk w = {
         .config = config, .table = table, .layer = layer, .strict = strict, .err = err};
-    return check_table(&w, tree);
+    int r = check_table(&w, tree);
+    /* A project may set none of it. */
+    return r < 0 || layer->rank == RANK_PROJECT ? r : otel_check(tree, err);
 }
 
 /* ---- one layer ---- */

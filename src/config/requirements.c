@@ -268,6 +268,18 @@ static int take_tree(struct arena *a, struct requirements *q, struct config *con
     return r < 0 ? r : add_floor(a, config, q, err);
 }
 
+/* Its keys are those of the configuration. */
+static int check_otel(struct arena *a, struct config *config, const struct requirements *q,
+                      struct error *err)
+{
+    struct toml_value *v = toml_get(q->file.tree, BYTES("otel"));
+    struct toml_value *tree = v ? tree_wrap_name(a, "otel", v->span, v) : NULL;
+    if (!v)
+        return 0;
+    return tree ? layer_check(config, &config_keys, &q->file, tree, false, err)
+                : error_errno(err, -ENOMEM, "requirements");
+}
+
 static int take_text(struct arena *a, struct requirements *q, struct config *config,
                      struct bytes text, struct error *err)
 {
@@ -276,6 +288,8 @@ static int take_text(struct arena *a, struct requirements *q, struct config *con
     /* Unknown keys warn, also with --strict-config: a user's option must not break every start. */
     if (r == 0)
         r = layer_check(config, &requirement_keys, &q->file, q->file.tree, false, err);
+    if (r == 0)
+        r = check_otel(a, config, q, err);
     if (r < 0)
         return r;
     q->file.read = true;
@@ -441,10 +455,17 @@ static int refuse_word(struct config *c, const struct ladder *ladder,
 }
 
 /* Something holds that nobody asked for: one line says so, and doctor repeats it. */
-_printf_(2, 3) static int changed(struct config *c, const char *fmt, ...)
+_printf_(3, 4) static int changed(struct config *c, const char *key, const char *fmt, ...)
 {
     char text[ERROR_MESSAGE_MAX];
     va_list ap;
+    const char **keys = arena_zalloc(c->arena, c->applied.n + 1, sizeof(*keys));
+    if (!keys || !(keys[c->applied.n] = arena_strdup(c->arena, key)))
+        return -ENOMEM;
+    if (c->applied.n)
+        memcpy(keys, c->applied.v, c->applied.n * sizeof(*keys));
+    c->applied.v = keys;
+    c->applied.n++;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
@@ -456,8 +477,8 @@ _printf_(2, 3) static int changed(struct config *c, const char *fmt, ...)
 static int give_way(struct config *c, const struct ladder *ladder, const struct string_list *list,
                     const char *word, const char *instead)
 {
-    return changed(c, "%s is \"%s\" instead of the default \"%s\": %s requires it", ladder->name,
-                   instead, word, config_place(c->arena, &list->origin));
+    return changed(c, ladder->name, "%s is \"%s\" instead of the default \"%s\": %s requires it",
+                   ladder->name, instead, word, config_place(c->arena, &list->origin));
 }
 
 /* ---- against the merged tree ---- */
@@ -539,6 +560,19 @@ static int fix(struct config *c, const char *name, struct toml_value *fixed, boo
         return refuse_value(c, name, v, fixed, err);
     }
     return put(c, name, fixed) < 0 ? error_errno(err, -ENOMEM, "requirements") : 0;
+}
+
+/* The whole table: what it leaves out is as if nobody had said anything of it. */
+static int fix_otel(struct config *c, struct toml_value *fixed, struct error *err)
+{
+    const struct toml_value *v = tree_find(c->tree, "otel");
+    struct toml_value *defaults = toml_get(c->layers[0].tree, BYTES("otel"));
+    struct toml_value *whole = tree_merge(c->arena, defaults, fixed);
+    if (whole && chosen(v) && !tree_equal(v, whole))
+        return refuse_value(c, "otel", v, fixed, err);
+    if (!whole || put(c, "otel", whole) < 0)
+        return error_errno(err, -ENOMEM, "requirements");
+    return 0;
 }
 
 static int pin_features(struct config *c, const struct requirements *q, struct error *err)
@@ -630,7 +664,7 @@ static int filter_servers(struct config *c, const struct requirements *q, struct
                     same_identity(m->value, identity, "url");
         if (fits && !toml_add(c->arena, kept, m->key, m->key_span, m->value))
             return error_errno(err, -ENOMEM, "requirements");
-        if (!fits && changed(c, "mcp_servers.%s is disabled: %s does not name it so",
+        if (!fits && changed(c, "mcp_servers", "mcp_servers.%s is disabled: %s does not name it so",
                              show_n(m->key.p, m->key.n), config_place(c->arena, &place)) < 0)
             return error_errno(err, -ENOMEM, "requirements");
     }
@@ -654,7 +688,7 @@ int requirements_apply(struct config *c, struct error *err)
     if (login)
         r = fix(c, "allow_login_shell", login, true, err);
     if (r == 0 && otel)
-        r = fix(c, "otel", otel, false, err);
+        r = fix_otel(c, otel, err);
     if (r == 0)
         r = pin_features(c, q, err);
     if (r == 0)
@@ -737,7 +771,7 @@ int requirements_check_profile(struct config *c, const char *name, enum sandbox_
             return refuse_profile(c, name, origin, err);
         struct origin because = config_origin(q->profiles, q->profiles->span);
         *ret_instead = ":read-only";
-        if (changed(c,
+        if (changed(c, "default_permissions",
                     "permission profile :read-only instead of %s, which nobody chose: %s requires "
                     "it",
                     show(name), config_place(c->arena, &because)) < 0)

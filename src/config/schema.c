@@ -6,9 +6,9 @@
  * warning, and that is said.
  *
  * Where JSON cannot say what the parser says: 1.0 is an integer to a validator and a float in TOML;
- * a size has to be below 2^63 in bytes; what stands in a table without rows of its own is not
- * checked here. What a permission profile's table of paths holds is said down to the first words,
- * which is more than key_check() looks at.
+ * a size has to be below 2^63 in bytes; one exporter has one of two tables; what stands in a table
+ * without rows of its own is not checked here. What a permission profile's table of paths holds is
+ * said down to the first words, which is more than key_check() looks at.
  */
 #include "config/schema.h"
 
@@ -23,6 +23,11 @@
 #define PROGRAM "^[^/\\u0000]+$"
 #define SIZE    "^[0-9]+ ?(B|K|M|G|T|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?$"
 #define NAME    "^(?!~)(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+(/(?!\\.{1,2}(/|$))[^/*?\\[\\u0000]+)*/?$"
+
+/* Looser than the parser where that counts: a port, a host. */
+#define URL   "^([Hh][Tt][Tt][Pp][Ss]?://[^@#\\u0000-\\u0020]+|.*\\$\\{.*)$"
+#define LINE  "^[^\\u0000-\\u001f\\u007f]{0,256}$"
+#define LABEL "^[A-Za-z0-9._-]{0,32}$"
 
 struct schema {
     struct arena arena;
@@ -226,7 +231,10 @@ static void put_type(struct schema *s, const struct config_key *key, size_t n)
         put_size(j, key);
         return;
     case KEY_STRING:
-        put_ref(j, "#/$defs/text");
+        put_ref(j, key->flags & KEY_URL     ? "#/$defs/url"
+                   : key->flags & KEY_LINE  ? "#/$defs/line"
+                   : key->flags & KEY_LABEL ? "#/$defs/label"
+                                            : "#/$defs/text");
         return;
     case KEY_WORD:
         put_enum(j, key->words);
@@ -319,6 +327,9 @@ static void put_defs(struct json *j)
     put_pattern(j, "size", SIZE);
     put_pattern(j, "name", NAME);
     put_pattern(j, "program", PROGRAM);
+    put_pattern(j, "url", URL);
+    put_pattern(j, "line", LINE);
+    put_pattern(j, "label", LABEL);
     json_key(j, "access");
     json_object(j);
     json_key(j, "oneOf");

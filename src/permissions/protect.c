@@ -13,8 +13,10 @@
 
 #include <errno.h>
 
-/* Names in the user's directory that hold credentials of bawn's own. */
-static const char *const credentials[] = {"auth.json", "credentials.json", "credentials.toml"};
+/* Names in the user's directory that hold credentials of bawn's own; and where telemetry waits,
+ * whose socket would take a command's word about where it goes. */
+static const char *const credentials[] = {"auth.json", "credentials.json", "credentials.toml",
+                                          "telemetry"};
 
 /* Names in the user's directory that say what is allowed. */
 static const char *const own_files[] = {"trust.toml", "rules"};

@@ -176,18 +176,7 @@ int audit_lock_open(int dirfd, bool make)
 
 int audit_lock(int fd)
 {
-    long waited_us = 0, step_us = 100;
-    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return -errno;
-        if (waited_us >= LOCK_PATIENCE_MS * 1000L)
-            return -ETIMEDOUT;
-        struct timespec step = {.tv_nsec = step_us * 1000};
-        (void)nanosleep(&step, NULL);
-        waited_us += step_us;
-        step_us = MIN_OF(step_us * 2, 10000L);
-    }
-    return 0;
+    return fd_lock(fd, LOCK_PATIENCE_MS * 1000L);
 }
 
 void audit_unlock(int fd)

@@ -157,89 +157,138 @@ static void put_argv(struct json *j, struct arena *a, const struct decision_even
 
 /* ---- the schema ---- */
 
-enum field_type {
-    FIELD_ID,     /* an array of char */
-    FIELD_TIME,   /* Unix milliseconds */
-    FIELD_WORDS,  /* argv and argc */
-    FIELD_TEXT,   /* const char *, NULL: not written */
-    FIELD_LINE,   /* uint32_t, 0: not written */
-    FIELD_MILLIS, /* uint64_t, 0: not written; counts as well */
-    FIELD_BY,
-};
+#define NEVER   EXPOSE_NEVER, NULL
+#define PAYLOAD EXPOSE_PAYLOAD
+#define ALWAYS  EXPOSE_ALWAYS
 
-struct field {
-    const char *name;
-    enum field_type type;
-    size_t offset;
-    bool sensitive; /* may hold what a person typed: redacted */
-};
-
-static const struct field decision_fields[] = {
+static const struct event_field decision_fields[] = {
 #define FIELD(f) offsetof(struct decision_event, f)
-    {"id", FIELD_ID, FIELD(id), false},
-    {"time", FIELD_TIME, FIELD(time_ms), false},
-    {"action", FIELD_TEXT, FIELD(action), false},
-    {"place", FIELD_TEXT, FIELD(place), false},
-    {"class", FIELD_TEXT, FIELD(class), false},
-    {"by", FIELD_BY, FIELD(by), false},
-    {"answer", FIELD_TEXT, FIELD(answer), false},
-    {"argv", FIELD_WORDS, FIELD(argv), true},
-    {"cwd", FIELD_TEXT, FIELD(cwd), false},
-    {"program", FIELD_TEXT, FIELD(program), false},
-    {"policy", FIELD_TEXT, FIELD(policy), false},
-    {"mode", FIELD_TEXT, FIELD(mode), false},
-    {"profile", FIELD_TEXT, FIELD(profile), false},
-    {"reason", FIELD_TEXT, FIELD(reason), true},
-    {"rule_file", FIELD_TEXT, FIELD(rule_file), false},
-    {"rule_line", FIELD_LINE, FIELD(rule_line), false},
-    {"escalation", FIELD_TEXT, FIELD(escalation), false},
-    {"remembered", FIELD_TEXT, FIELD(remembered), true},
-    {"asked_ms", FIELD_MILLIS, FIELD(asked_ms), false},
-    {"policy_hash", FIELD_TEXT, FIELD(policy_hash), false},
-    {"parent", FIELD_TEXT, FIELD(parent), false},
+    {"id", FIELD_ID, FIELD(id), false, ALWAYS, "call_id"},
+    {"time", FIELD_TIME, FIELD(time_ms), false, NEVER},
+    {"action", FIELD_TEXT, FIELD(action), false, ALWAYS, "action"},
+    {"place", FIELD_TEXT, FIELD(place), false, ALWAYS, "place"},
+    {"class", FIELD_TEXT, FIELD(class), false, ALWAYS, "class"},
+    {"by", FIELD_BY, FIELD(by), false, ALWAYS, "source"},
+    {"answer", FIELD_TEXT, FIELD(answer), false, ALWAYS, "answer"},
+    {"argv", FIELD_WORDS, FIELD(argv), true, PAYLOAD, "arguments"},
+    {"cwd", FIELD_TEXT, FIELD(cwd), false, PAYLOAD, "cwd"},
+    {"program", FIELD_TEXT, FIELD(program), false, PAYLOAD, "program"},
+    {"policy", FIELD_TEXT, FIELD(policy), false, ALWAYS, "approval_policy"},
+    {"mode", FIELD_TEXT, FIELD(mode), false, ALWAYS, "sandbox_mode"},
+    {"profile", FIELD_TEXT, FIELD(profile), true, ALWAYS, "profile"},
+    {"reason", FIELD_TEXT, FIELD(reason), true, PAYLOAD, "reason"},
+    {"rule_file", FIELD_TEXT, FIELD(rule_file), false, PAYLOAD, "rule.file"},
+    {"rule_line", FIELD_LINE, FIELD(rule_line), false, ALWAYS, "rule.line"},
+    {"escalation", FIELD_TEXT, FIELD(escalation), false, ALWAYS, "escalation"},
+    {"remembered", FIELD_TEXT, FIELD(remembered), true, PAYLOAD, "remembered"},
+    {"asked_ms", FIELD_MILLIS, FIELD(asked_ms), false, ALWAYS, "asked_ms"},
+    {"policy_hash", FIELD_TEXT, FIELD(policy_hash), false, ALWAYS, "policy_hash"},
+    {"parent", FIELD_TEXT, FIELD(parent), false, ALWAYS, "parent_call_id"},
 #undef FIELD
 };
 
-static const struct field net_fields[] = {
+static const struct event_field net_fields[] = {
 #define FIELD(f) offsetof(struct net_event, f)
-    {"id", FIELD_ID, FIELD(id), false},
-    {"time", FIELD_TIME, FIELD(time_ms), false},
-    {"action", FIELD_TEXT, FIELD(action), false},
-    {"scope", FIELD_TEXT, FIELD(scope), false},
-    {"decision", FIELD_TEXT, FIELD(decision), false},
-    {"by", FIELD_BY, FIELD(by), false},
-    {"answer", FIELD_TEXT, FIELD(answer), false},
-    {"source", FIELD_TEXT, FIELD(source), false},
-    {"reason", FIELD_TEXT, FIELD(reason), false},
-    {"protocol", FIELD_TEXT, FIELD(protocol), false},
-    {"host", FIELD_TEXT, FIELD(host), true},
-    {"port", FIELD_LINE, FIELD(port), false},
-    {"address", FIELD_TEXT, FIELD(address), false},
-    {"method", FIELD_TEXT, FIELD(method), false},
-    {"rule", FIELD_TEXT, FIELD(rule), false},
-    {"rule_file", FIELD_TEXT, FIELD(rule_file), false},
-    {"rule_line", FIELD_LINE, FIELD(rule_line), false},
-    {"profile", FIELD_TEXT, FIELD(profile), false},
-    {"count", FIELD_MILLIS, FIELD(count), false},
-    {"parent", FIELD_TEXT, FIELD(parent), false},
+    {"id", FIELD_ID, FIELD(id), false, ALWAYS, "event.id"},
+    {"time", FIELD_TIME, FIELD(time_ms), false, NEVER},
+    {"action", FIELD_TEXT, FIELD(action), false, ALWAYS, "action"},
+    {"scope", FIELD_TEXT, FIELD(scope), false, ALWAYS, "network.policy.scope"},
+    {"decision", FIELD_TEXT, FIELD(decision), false, ALWAYS, "network.policy.decision"},
+    {"by", FIELD_BY, FIELD(by), false, ALWAYS, "source"},
+    {"answer", FIELD_TEXT, FIELD(answer), false, ALWAYS, "answer"},
+    {"source", FIELD_TEXT, FIELD(source), false, ALWAYS, "network.policy.source"},
+    {"reason", FIELD_TEXT, FIELD(reason), false, ALWAYS, "network.policy.reason"},
+    {"protocol", FIELD_TEXT, FIELD(protocol), false, ALWAYS, "network.transport.protocol"},
+    {"host", FIELD_TEXT, FIELD(host), true, ALWAYS, "server.address"},
+    {"port", FIELD_LINE, FIELD(port), false, ALWAYS, "server.port"},
+    {"address", FIELD_TEXT, FIELD(address), false, ALWAYS, "network.peer.address"},
+    {"path", FIELD_TEXT, FIELD(path), true, PAYLOAD, "network.unix_socket.path"},
+    {"method", FIELD_TEXT, FIELD(method), false, ALWAYS, "http.request.method"},
+    {"rule", FIELD_TEXT, FIELD(rule), true, ALWAYS, "rule"},
+    {"rule_file", FIELD_TEXT, FIELD(rule_file), false, PAYLOAD, "rule.file"},
+    {"rule_line", FIELD_LINE, FIELD(rule_line), false, ALWAYS, "rule.line"},
+    {"profile", FIELD_TEXT, FIELD(profile), true, ALWAYS, "profile"},
+    {"count", FIELD_MILLIS, FIELD(count), false, ALWAYS, "count"},
+    {"parent", FIELD_TEXT, FIELD(parent), false, ALWAYS, "call_id"},
 #undef FIELD
 };
 
-static void put_text(struct json *j, struct arena *a, const struct field *f, const char *text)
+/* Those below are for collectors only: the audit log has decisions, and these follow from one. */
+
+static const struct event_field approval_fields[] = {
+#define FIELD(f) offsetof(struct approval_event, f)
+    {NULL, FIELD_ID, FIELD(id), false, ALWAYS, "call_id"},
+    {NULL, FIELD_TEXT, FIELD(scope), false, ALWAYS, "scope"},
+    {NULL, FIELD_TEXT, FIELD(answer), false, ALWAYS, "answer"},
+    {NULL, FIELD_BY, FIELD(by), false, ALWAYS, "source"},
+    {NULL, FIELD_NUMBER, FIELD(asked_ms), false, ALWAYS, "asked_ms"},
+#undef FIELD
+};
+
+static const struct event_field result_fields[] = {
+#define FIELD(f) offsetof(struct result_event, f)
+    {NULL, FIELD_ID, FIELD(id), false, ALWAYS, "call_id"},
+    {NULL, FIELD_WORDS, FIELD(argv), true, PAYLOAD, "arguments"},
+    {NULL, FIELD_NUMBER, FIELD(duration_ms), false, ALWAYS, "duration_ms"},
+    {NULL, FIELD_BOOL, FIELD(success), false, ALWAYS, "success"},
+    {NULL, FIELD_STATUS, FIELD(exit_status), false, ALWAYS, "exit_status"},
+    {NULL, FIELD_LINE, FIELD(signal), false, ALWAYS, "signal"},
+#undef FIELD
+};
+
+static const struct event_field outcome_fields[] = {
+#define FIELD(f) offsetof(struct outcome_event, f)
+    {NULL, FIELD_ID, FIELD(id), false, ALWAYS, "call_id"},
+    {NULL, FIELD_TEXT, FIELD(outcome), false, ALWAYS, "outcome"},
+    {NULL, FIELD_TEXT, FIELD(backend), false, ALWAYS, "backend"},
+    {NULL, FIELD_TEXT, FIELD(mode), false, ALWAYS, "sandbox_mode"},
+    {NULL, FIELD_TEXT, FIELD(profile), true, ALWAYS, "profile"},
+    {NULL, FIELD_TEXT, FIELD(network), false, ALWAYS, "network"},
+    {NULL, FIELD_MILLIS, FIELD(setup_us), false, ALWAYS, "setup_us"},
+    {NULL, FIELD_NUMBER, FIELD(denials[DENIED_READ]), false, ALWAYS, "denials.read"},
+    {NULL, FIELD_NUMBER, FIELD(denials[DENIED_WRITE]), false, ALWAYS, "denials.write"},
+    {NULL, FIELD_NUMBER, FIELD(denials[DENIED_NETWORK]), false, ALWAYS, "denials.network"},
+    {NULL, FIELD_NUMBER, FIELD(denials[DENIED_OTHER]), false, ALWAYS, "denials.other"},
+#undef FIELD
+};
+
+static const struct event_field requirement_fields[] = {
+#define FIELD(f) offsetof(struct requirement_event, f)
+    {NULL, FIELD_TEXT, FIELD(key), true, ALWAYS, "requirement.key"},
+    {NULL, FIELD_TEXT, FIELD(effect), false, ALWAYS, "requirement.effect"},
+    {NULL, FIELD_TEXT, FIELD(source), false, ALWAYS, "requirement.source"},
+#undef FIELD
+};
+
+const struct event_schema *event_schema(enum event_kind kind)
 {
-    if (text && f->sensitive)
-        text = redact(a, text, NULL);
-    if (text)
-        text = cut_middle(a, text, MAX_EVENT_TEXT);
-    if (text)
-        json_kv_string(j, f->name, text);
-    else
-        j->failed = true;
+#define SCHEMA(name, fields)                                                                       \
+    {                                                                                              \
+        name, fields, ARRAY_LEN(fields)                                                            \
+    }
+    static const struct event_schema schemas[EVENT_KINDS] = {
+        [EVENT_DECISION] = SCHEMA("tool_decision", decision_fields),
+        [EVENT_NET] = SCHEMA("network_proxy.policy_decision", net_fields),
+        [EVENT_APPROVAL] = SCHEMA("approval", approval_fields),
+        [EVENT_RESULT] = SCHEMA("tool_result", result_fields),
+        [EVENT_OUTCOME] = SCHEMA("sandbox_outcome", outcome_fields),
+        [EVENT_REQUIREMENT] = SCHEMA("config.requirement_applied", requirement_fields),
+    };
+#undef SCHEMA
+    return &schemas[kind];
 }
 
-static void put_field(struct json *j, struct arena *a, const struct field *f, const void *e)
+const char *event_text(struct arena *a, const char *text, bool sensitive)
+{
+    if (sensitive)
+        text = redact(a, text, NULL);
+    return text ? cut_middle(a, text, MAX_EVENT_TEXT) : NULL;
+}
+
+static void put_field(struct json *j, struct arena *a, const struct event_field *f, const void *e)
 {
     const void *at = (const char *)e + f->offset;
+    const char *text;
     char time[EVENT_TIME_BYTES];
     switch (f->type) {
     case FIELD_ID:
@@ -255,16 +304,29 @@ static void put_field(struct json *j, struct arena *a, const struct field *f, co
         put_argv(j, a, e);
         break;
     case FIELD_TEXT:
-        if (*(const char *const *)at)
-            put_text(j, a, f, *(const char *const *)at);
+        if (!*(const char *const *)at)
+            break;
+        if ((text = event_text(a, *(const char *const *)at, f->sensitive)))
+            json_kv_string(j, f->name, text);
+        else
+            j->failed = true;
         break;
     case FIELD_LINE:
         if (*(const uint32_t *)at)
             json_kv_int(j, f->name, *(const uint32_t *)at);
         break;
     case FIELD_MILLIS:
-        if (*(const uint64_t *)at)
-            json_kv_int(j, f->name, (int64_t) * (const uint64_t *)at);
+        if (!*(const uint64_t *)at)
+            break;
+        __attribute__((fallthrough));
+    case FIELD_NUMBER:
+        json_kv_int(j, f->name, (int64_t) * (const uint64_t *)at);
+        break;
+    case FIELD_STATUS:
+        json_kv_int(j, f->name, *(const int *)at);
+        break;
+    case FIELD_BOOL:
+        json_kv_bool(j, f->name, *(const bool *)at);
         break;
     case FIELD_BY:
         json_kv_string(j, f->name, decided_by_word(*(const enum decided_by *)at));
@@ -272,16 +334,21 @@ static void put_field(struct json *j, struct arena *a, const struct field *f, co
     }
 }
 
-void decision_event_json(const struct decision_event *e, struct json *j)
+static void put_event(enum event_kind kind, const void *e, struct json *j)
 {
     _cleanup_arena_ struct arena a = {0};
-    for (size_t i = 0; i < ARRAY_LEN(decision_fields); i++)
-        put_field(j, &a, &decision_fields[i], e);
+    const struct event_schema *s = event_schema(kind);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->fields[i].name)
+            put_field(j, &a, &s->fields[i], e);
+}
+
+void decision_event_json(const struct decision_event *e, struct json *j)
+{
+    put_event(EVENT_DECISION, e, j);
 }
 
 void net_event_json(const struct net_event *e, struct json *j)
 {
-    _cleanup_arena_ struct arena a = {0};
-    for (size_t i = 0; i < ARRAY_LEN(net_fields); i++)
-        put_field(j, &a, &net_fields[i], e);
+    put_event(EVENT_NET, e, j);
 }

@@ -1,7 +1,7 @@
 /*
  * One event: something was decided or done. The schema is one table (event.c): name, fields, types,
- * which of them are sensitive. Every sink (audit log, status descriptor, later OpenTelemetry) sees
- * the same event with the same id.
+ * which of them are sensitive. Every sink (audit log, status descriptor, OpenTelemetry:
+ * telemetry/telemetry.h) sees the same event with the same id.
  */
 #ifndef BAWN_RECORD_EVENT_H
 #define BAWN_RECORD_EVENT_H
@@ -49,7 +49,7 @@ struct net_event {
     char id[EVENT_ID_BYTES];
     int64_t time_ms;
     const char *action;   /* "reach", "refuse" */
-    const char *scope;    /* "domain", "address" */
+    const char *scope;    /* "domain", "address", "unix_socket" */
     const char *decision; /* "allow", "deny" */
     const char *source;   /* who said so: "profile", "rules", …; NULL: nothing names it */
     const char *reason;   /* a word */
@@ -59,6 +59,7 @@ struct net_event {
     const char *protocol, *host;
     uint32_t port;
     const char *address; /* the one that decided, or NULL */
+    const char *path;    /* of a Unix socket: then there is no host and no port; or NULL */
     const char *method;  /* of an HTTP request, or NULL */
     enum decided_by by;
     const char *answer; /* somebody was asked: "yes", "no"; else NULL */
@@ -66,6 +67,101 @@ struct net_event {
     const char *parent; /* id of the run, or NULL */
     uint64_t count;     /* of a line that sums up: how many there were in all; else 0 */
 };
+
+/* Somebody was asked. Beside the decision that the answer led to, with its id. */
+struct approval_event {
+    char id[EVENT_ID_BYTES]; /* of the decision */
+    int64_t time_ms;
+    const char *scope;  /* "command", "permissions", "outside", "network" */
+    const char *answer; /* answer_word() */
+    enum decided_by by;
+    uint64_t asked_ms; /* how long the question stood */
+};
+
+/* A command that was started has ended. */
+struct result_event {
+    char id[EVENT_ID_BYTES]; /* of the decision to run it */
+    int64_t time_ms;
+    const char *const *argv; /* a payload; or NULL */
+    size_t argc;
+    uint64_t duration_ms;
+    bool success; /* it exited with 0 */
+    int exit_status;
+    int signal; /* that ended it, or 0 */
+};
+
+/* What became of a sandbox. */
+enum outcome_denials { DENIED_READ, DENIED_WRITE, DENIED_NETWORK, DENIED_OTHER, OUTCOME_DENIALS };
+struct outcome_event {
+    char id[EVENT_ID_BYTES]; /* of the decision, or its own under `bawn sandbox` */
+    int64_t time_ms;
+    const char *outcome;                            /* "ok", "denied", "refused", "failed" */
+    const char *backend, *mode, *profile, *network; /* NULL where it did not come to that */
+    uint64_t setup_us;
+    uint64_t denials[OUTCOME_DENIALS]; /* that were seen: only watched runs see all */
+};
+
+/* An administrator's requirement took effect: a value was replaced or refused. */
+struct requirement_event {
+    char id[EVENT_ID_BYTES];
+    int64_t time_ms;
+    const char *key;    /* dotted; values are never said */
+    const char *effect; /* "replaced", "refused", "fixed" */
+    const char *source; /* layer: "system", "managed", … */
+};
+
+/* ---- the schema ---- */
+
+enum event_kind {
+    EVENT_DECISION,
+    EVENT_NET,
+    EVENT_APPROVAL,
+    EVENT_RESULT,
+    EVENT_OUTCOME,
+    EVENT_REQUIREMENT,
+    EVENT_KINDS
+};
+
+enum event_field_type {
+    FIELD_ID,     /* an array of char */
+    FIELD_TIME,   /* Unix milliseconds */
+    FIELD_WORDS,  /* argv and argc, behind each other */
+    FIELD_TEXT,   /* const char *, NULL: not there */
+    FIELD_LINE,   /* uint32_t, 0: not there */
+    FIELD_MILLIS, /* uint64_t, 0: not there; counts as well */
+    FIELD_NUMBER, /* uint64_t, 0 as well */
+    FIELD_STATUS, /* int */
+    FIELD_BOOL,
+    FIELD_BY,
+};
+
+/* What of a field a collector may see. The audit log has all. */
+enum event_exposure {
+    EXPOSE_NEVER,
+    EXPOSE_PAYLOAD, /* only where payloads are switched on: may hold what a person typed, or a path
+                       of theirs. Words without the switch: their length and SHA-256 */
+    EXPOSE_ALWAYS,
+};
+
+struct event_field {
+    const char *name; /* in the audit log and on the status descriptor; NULL: not there */
+    enum event_field_type type;
+    size_t offset;
+    bool sensitive; /* may hold what a person typed: redacted wherever it goes */
+    enum event_exposure exposure;
+    const char *attribute; /* in OpenTelemetry; NULL: not there */
+};
+
+struct event_schema {
+    const char *name; /* of the log record, without its prefix */
+    const struct event_field *fields;
+    size_t n;
+};
+
+const struct event_schema *event_schema(enum event_kind kind);
+/* Text as it may be written: redacted when SENSITIVE, cut to MAX_EVENT_TEXT. NULL without memory.
+ */
+const char *event_text(struct arena *a, const char *text, bool sensitive);
 
 /* 0, or -EIO when the kernel has no random bytes. */
 int event_new_id(char id[EVENT_ID_BYTES]);

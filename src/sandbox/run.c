@@ -184,6 +184,15 @@ static void status_started(struct run *r)
     status_line(r, &b);
 }
 
+static void report_started(struct run_report *report)
+{
+    if (!report)
+        return;
+    report->started_ns = clock_unix_ns();
+    if (report->started)
+        report->started(report->data);
+}
+
 static void status_exited(struct run *r)
 {
     if (r->options->status_fd < 0)
@@ -664,7 +673,7 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
         error_hint(err, "run as an ordinary user, or leave the limit out");
         return -EPERM;
     }
-    if (plan->profile->full_access && options->status_fd < 0)
+    if (plan->profile->full_access && options->status_fd < 0 && !options->report)
         return run_directly(options, ret_status);
 
     struct run r = {.l = {.plan = plan,
@@ -683,6 +692,8 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     sigset_t watched;
     block_signals(&r, &watched);
     r.started_ms = clock_ms();
+    if (options->report)
+        options->report->begun_ns = clock_unix_ns();
     int e = watch_pin_listed(&r.l);
     e = e < 0 ? error_set(err, e, "out of memory") : start(&r, err);
     if (e == 0) {
@@ -701,6 +712,7 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
         return e;
     }
     status_started(&r);
+    report_started(options->report);
     if (plan->config->limits.wall_seconds > 0)
         r.wall_deadline_ms = r.started_ms + (int64_t)(plan->config->limits.wall_seconds * 1000);
     while (!r.ended)
@@ -711,6 +723,11 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     r.supervisor = NULL;
     int status = r.status;
     status_exited(&r);
+    if (options->report) {
+        options->report->ended_ns = clock_unix_ns();
+        options->report->status = status;
+        options->report->signal = r.signal;
+    }
     finish(&r);
     struct run_network *net = options->network;
     struct denials *refused = net && net->ended ? net->ended(net->data) : NULL;

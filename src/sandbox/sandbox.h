@@ -41,6 +41,15 @@ struct run_network {
     void *data;
 };
 
+/* Who wants to know how it went. Times are of clock_gettime(CLOCK_REALTIME), nanoseconds; what it
+ * did not come to stays 0. */
+struct run_report {
+    void (*started)(void *data); /* called when the command runs; may be NULL */
+    void *data;
+    uint64_t begun_ns, started_ns, ended_ns; /* set-up, command */
+    int status, signal;
+};
+
 struct run_options {
     char *const *argv;   /* NULL-terminated */
     const int *pass_fds; /* kept open in the command */
@@ -55,6 +64,7 @@ struct run_options {
     bool no_summary;       /* nothing about refusals on stderr */
     const char *state_dir; /* where journals are kept; NULL: nothing may have to be created */
     const char *state_problem, *state_fix; /* why there is none and what mends it, or NULL */
+    struct run_report *report;             /* or NULL */
     struct run_network *network;           /* exactly when the plan's network is NETWORK_FILTERED */
 };
 

@@ -80,6 +80,13 @@ def test_sequence_in_pieces():
              b"n"]).is_("no")
 
 
+def test_answers_of_the_terminal_in_pieces():
+    # Its colours, and a name that the command has given it.
+    for begin in (b"\x1b]11;rgb:", b"\x1b]l", b"\x1bP1+r", b"\x1b_G"):
+        ask([PROMPT, begin, "no choice here", PROMPT, b"y", "no choice here", PROMPT, b"\x1b\\", "no choice here", PROMPT,
+             b"n"]).is_("no")
+
+
 def test_interrupt_gets_through_a_broken_sequence():
     ask([PROMPT, b"\x1b[1;", "no choice here", PROMPT, b"\x03"]).is_("abort")
 

@@ -101,7 +101,7 @@ mistake() {
     mistake "descriptor 77 is not open" sandbox --pass-fd 77 -- true
     mistake "no path given" explain
     mistake "a path is empty" explain ""
-    mistake "say list or show" permissions
+    mistake "say list, show or preset" permissions
     mistake "did you mean show?" permissions shwo
     mistake "one word too many" permissions list x
     mistake "one word too many" denials x
@@ -541,6 +541,8 @@ TOML
     assert_output workspace-write
     run complete_words bawn sandbox --ask-for-approval nev
     assert_output never
+    run complete_words bawn permissions preset git
+    assert_output git-read
     run complete_words bawn permissions l
     assert_output list
     run complete_words bawn sandbox -P :work

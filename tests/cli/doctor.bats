@@ -34,7 +34,7 @@ no_residue() {
     run -0 --separate-stderr bawn doctor --json
     [ "$(json_get 'j["ok"]')" = True ]
     [ "$(json_get 'all(set(c) >= {"id","ok","detail","fix"} for c in j["checks"])')" = True ]
-    [ "$(json_get '[c["id"] for c in j["checks"]]')" = '["kernel", "userns", "seccomp", "landlock", "cgroups", "proc", "config", "requirements", "bwrap"]' ]
+    [ "$(json_get '[c["id"] for c in j["checks"]]')" = '["kernel", "userns", "seccomp", "landlock", "cgroups", "proc", "config", "requirements", "telemetry", "bwrap"]' ]
     [ "$(json_get 'type(j["kernel"]["landlock_abi"]).__name__')" = int ]
     [ "$(json_get '[b["id"] for b in j["backends"]]')" = '["bundled", "bwrap", "landlock"]' ]
     [ "$(json_get 'len(j["backends"][0]["tries"]) >= 10 and all(t["ok"] for t in j["backends"][0]["tries"])')" = True ]

@@ -136,7 +136,7 @@ enabled = true
 domains = { "*" = "allow" }
 EOT
     for host in 'exa mple.com' '08.0.0.1' 1.2.3.4.5 example.1 '[127.0.0.1]' 'user@example.com' 'ex\ample' \
-        $'new\nline' 'bücher.example' '-o.example' a..b; do
+        $'new\nline' '☃.example' '-o.example' a..b; do
         [ "$(answer "$host:80" why)" = bad_host ] || bawn_fail "$host"
     done
     run bawn explain --net $'new\nline:80'
@@ -186,4 +186,77 @@ EOT
     assert_status 1
     assert_contains "rules/default.rules:1"
     assert_contains "a pattern has no scheme"
+}
+
+# ---- names outside ASCII ----
+
+@test "unicode: patterns and destinations come to one form" {
+    [ -x "$(dirname "$BAWN")/../proxy/bawn-proxy" ] || [ -x "$(dirname "$BAWN")/../libexec/bawn/bawn-proxy" ] || skip "bawn-proxy is not built"
+    profile <<'EOT'
+enabled = true
+[permissions.work.network.domains]
+"**.bücher.example" = "allow"
+"xn--fa-hia.example:443" = "allow"
+"ÉVIL.bücher.example" = "deny"
+EOT
+    [ "$(answer bücher.example:443 decision)" = allow ]
+    [ "$(answer bücher.example:443 host)" = xn--bcher-kva.example ]
+    [ "$(answer bücher.example:443 rule)" = "**.bücher.example" ]
+    [ "$(answer A.BÜCHER.example:443 decision)" = allow ]
+    [ "$(answer a.xn--bcher-kva.example:443 decision)" = allow ]
+    [ "$(answer faß.example:443 decision)" = allow ] # not "fass": non-transitional
+    [ "$(answer fass.example:443 decision)" = ask ]
+    [ "$(answer xn--vil-9la.bücher.example:443 decision)" = deny ]
+    [ "$(answer ☃.example:443 why)" = bad_host ]
+    [ "$(answer １２７.0.0.1:443 why)" = bad_host ]
+    run bawn explain --net bücher.example
+    assert_status 2
+}
+
+@test "unicode: what has no ASCII form, and two keys that are one" {
+    [ -x "$(dirname "$BAWN")/../proxy/bawn-proxy" ] || [ -x "$(dirname "$BAWN")/../libexec/bawn/bawn-proxy" ] || skip "bawn-proxy is not built"
+    profile <<'EOT'
+enabled = true
+domains = { "☃.example" = "allow" }
+EOT
+    run bawn explain --net example.com:443
+    assert_status 1
+    assert_contains "config.toml:4:13: domains"
+    assert_contains "the name has no ASCII form: "
+    profile <<'EOT'
+enabled = true
+domains = { "bücher.example" = "allow", "XN--BCHER-KVA.example" = "deny" }
+EOT
+    run bawn explain --net example.com:443
+    assert_status 1
+    assert_contains "the same pattern is"
+    profile <<'EOT'
+enabled = true
+requests = [{ host = "a_☃.example", decision = "allow" }]
+EOT
+    run bawn sandbox --explain -- true
+    assert_status 1
+    assert_contains "config.toml:4:22: network.requests"
+    write_config <<<'default_permissions = ":workspace"'
+    write_file "$BAWN_HOME/rules/a.rules" <<<'network_rule(host = "☃.example", protocol = "https", decision = "allow")'
+    run bawn explain --net example.com:443
+    assert_status 1
+    assert_contains "a.rules:1"
+    assert_contains "no ASCII form"
+}
+
+@test "unicode: without bawn-proxy such a pattern is an error that says so" {
+    mkdir -p "$SCRATCH/alone/bin"
+    cp "$BAWN" "$SCRATCH/alone/bin/bawn"
+    profile <<'EOT'
+enabled = true
+domains = { "bücher.example" = "allow", "example.com" = "allow" }
+EOT
+    run as_user "$SCRATCH/alone/bin/bawn" explain --net example.com:443
+    assert_status 1
+    assert_contains "characters outside ASCII"
+    assert_contains "bawn-proxy would convert it, but it is missing"
+    sed -i 's/"bücher.example" = "allow", //' "$BAWN_HOME/config.toml"
+    run as_user "$SCRATCH/alone/bin/bawn" explain --net example.com:443
+    assert_status 0
 }

@@ -64,12 +64,15 @@ bawn_setup() {
         chown -R "$BAWN_TEST_UID:$BAWN_TEST_GID" "$SCRATCH"
         # A build tree below a closed home cannot be reached by the ordinary user.
         if ! as_user test -x "$BAWN"; then
-            local tree
+            local tree helper
             tree=$(dirname "$BAWN")/..
             install -D -m 755 "$BAWN" "$SCRATCH/bin/bawn"
-            if [ -x "$tree/proxy/bawn-proxy" ]; then
-                install -D -m 755 "$tree/proxy/bawn-proxy" "$SCRATCH/libexec/bawn/bawn-proxy"
-            fi
+            for helper in proxy intercept exporter; do
+                if [ -x "$tree/$helper/bawn-$helper" ]; then
+                    install -D -m 755 "$tree/$helper/bawn-$helper" \
+                        "$SCRATCH/libexec/bawn/bawn-$helper"
+                fi
+            done
             BAWN=$SCRATCH/bin/bawn
         fi
     fi

@@ -300,6 +300,9 @@ EOT
     HTTPS_PROXY=http://me:hidden@up.test:3128 no_proxy=x.test run bawn sandbox --explain -- true
     assert_contains "https through http://up.test:3128; straight to x.test"
     refute_contains "hidden@"
+    ALL_PROXY=https://me:hidden@up.test run bawn sandbox --explain -- true
+    assert_contains "all else through https://up.test"
+    refute_contains "hidden@"
     ALL_PROXY=socks4://up.test:1 run bawn sandbox -- true
     assert_status 1
     assert_contains "ALL_PROXY names a proxy that bawn cannot go through: socks4"

@@ -418,7 +418,7 @@ static const struct {
      4,
      NULL},
     {"keys of other programs' tables are kept",
-     {.user = "[mcp_servers.x]\ncommand = \"a\"\nanything = [1]\n[otel]\nx = 1\n"
+     {.user = "[mcp_servers.x]\ncommand = \"a\"\nanything = [1]\n[tui]\nx = 1\n"
               "[history]\npersistence = \"none\"\n[model_providers.y]\nz = 1\n[profiles.q]\nm = "
               "1\n[auto_review]\npolicy = \"\"\n"},
      NULL},

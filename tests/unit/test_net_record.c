@@ -4,6 +4,8 @@
  */
 #include "cli/net_record.h"
 
+#include "cli/telling.h"
+
 #include "base/fd.h"
 
 #include <fcntl.h>
@@ -14,6 +16,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* What a collector is told is tests/telemetry's to look at. */
+void telling_net(struct telling *t, const struct net_event *e)
+{
+    (void)t, (void)e;
+}
 
 static char home[] = "/tmp/bawn-net-record.XXXXXX";
 
@@ -238,6 +246,53 @@ static void test_refusals(void **state)
     net_record_free(r);
 }
 
+/* A Unix socket is told of by its path, which may hold a secret, and by nothing else. */
+static void test_sockets(void **state)
+{
+    (void)state;
+    const char *problem;
+    _cleanup_strbuf_ struct strbuf out = {0}, status = {0};
+    _cleanup_fd_ int fd = open(home, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct net_record *r = record(fd);
+    struct lines l = {0};
+    struct wire_event e = {.time_ms = 1700000000123,
+                           .request.protocol = NET_HTTP,
+                           .answer = {NET_ALLOW, NET_ALLOWED},
+                           .method = "GET",
+                           .path = "/run/a.sock"};
+    net_record_add(r, &e);
+    net_record_add(r, &e);
+    e.answer = (struct netanswer){NET_DENY, NET_NOT_ALLOWED};
+    memcpy(e.path, "/run/b.sock", 12);
+    net_record_add(r, &e);
+    (void)snprintf(e.path, sizeof(e.path), "/run/ghp_%s.sock", "0123456789abcdefghijABCDEFGHIJ");
+    net_record_add(r, &e);
+    net_record_finish(r, &problem);
+    assert_null(problem);
+    const char *text = log_text(&l);
+    assert_non_null(strstr(text, "\"action\":\"reach\",\"scope\":\"unix_socket\","
+                                 "\"decision\":\"allow\",\"by\":\"config\","
+                                 "\"reason\":\"allowed\",\"protocol\":\"http\","
+                                 "\"path\":\"/run/a.sock\",\"method\":\"GET\","));
+    assert_non_null(strstr(text, "\"path\":\"/run/b.sock\""));
+    assert_non_null(strstr(text, "\"count\":2"));
+    assert_null(strstr(text, "\"host\""));
+    assert_null(strstr(text, "0123456789abcdef"));
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    assert_int_equal(fd_read_all(fd, 1u << 20, &status), 0);
+    assert_non_null(strstr(strbuf_text(&status), "\"kind\":\"network\",\"scope\":\"unix_socket\","
+                                                 "\"path\":\"/run/b.sock\",\"protocol\":\"http\""));
+    assert_null(strstr(strbuf_text(&status), "0123456789abcdef"));
+    net_record_summary(r, &out);
+    assert_non_null(strstr(strbuf_text(&out),
+                           "bawn: refused to reach /run/b.sock (Unix socket, through the proxy): "
+                           "no rule allows this Unix socket; hint: [permissions.work.network] "
+                           "unix_sockets: \"/run/b.sock\" = \"allow\""));
+    assert_non_null(strstr(strbuf_text(&out), "[REDACTED]"));
+    strbuf_release(&l.text);
+    net_record_free(r);
+}
+
 static void test_no_log(void **state)
 {
     (void)state;
@@ -262,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_decided, make_home, remove_home),
         cmocka_unit_test_setup_teardown(test_bounded, make_home, remove_home),
         cmocka_unit_test_setup_teardown(test_refusals, make_home, remove_home),
+        cmocka_unit_test_setup_teardown(test_sockets, make_home, remove_home),
         cmocka_unit_test(test_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,13 +295,54 @@ static void test_read_file(void **state)
     mem_fail_at(0);
 }
 
+static void test_bound_name(void **state)
+{
+    static const struct {
+        const char *bound, *path;
+        bool fits;
+    } rows[] = {
+        {"/run/s.sock", "/run/s.sock", true},
+        {"//run/.//s.sock", "/run/s.sock", true},
+        {"/run/s.sock", "/run/./s.sock", true},
+        {"/run/s.sock", "/var/run/s.sock", false},
+        {"/var/run/s.sock", "/run/s.sock", false},
+        {"/s.sock", "/run/s.sock", false},
+        {"/run/s.sock", "/s.sock", false},
+        {"/run/t/s.sock", "/run/s.sock", false},
+        {"/run/xs.sock", "/run/s.sock", false},
+        {"/", "/run/s.sock", false},
+        {"/", "/", false},
+        {"s.sock", "/run/s.sock", true},
+        {"./s.sock", "/run/s.sock", true},
+        {"run/s.sock", "/run/s.sock", true},
+        {"run/s.sock", "/s.sock", false},
+        {"xrun/s.sock", "/run/s.sock", false},
+        {"t.sock", "/run/s.sock", false},
+        {"../s.sock", "/run/s.sock", false},
+        {"../s.sock", "/../s.sock", false},
+        {"/run/../run/s.sock", "/run/../run/s.sock", false},
+        {"", "/run/s.sock", false},
+        {".", "/run/s.sock", false},
+        {"..", "/..", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (path_is_bound_name(bytes_of(rows[i].bound), rows[i].path) != rows[i].fits)
+            fail_msg("\"%s\" at %s", rows[i].bound, rows[i].path);
+    /* As the kernel gives it: with a NUL at its end, or at its beginning when it is abstract. */
+    assert_true(path_is_bound_name((struct bytes){"/run/s\0x", 8}, "/run/s"));
+    assert_false(path_is_bound_name((struct bytes){"\0/run/s", 7}, "/run/s"));
+    assert_false(path_is_bound_name((struct bytes){NULL, 0}, "/run/s"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join),      cmocka_unit_test(test_lexical),
-        cmocka_unit_test(test_canonical), cmocka_unit_test(test_canonical_renamed),
-        cmocka_unit_test(test_of_fd),     cmocka_unit_test(test_openat2),
-        cmocka_unit_test(test_mkdirs),    cmocka_unit_test(test_read_file),
+        cmocka_unit_test(test_bound_name),        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_lexical),           cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_canonical_renamed), cmocka_unit_test(test_of_fd),
+        cmocka_unit_test(test_openat2),           cmocka_unit_test(test_mkdirs),
+        cmocka_unit_test(test_read_file),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -26,6 +26,7 @@ static void test_place(void **state)
         {"/opt/cabin/bawn", PROXY_PROGRAM, "/opt/cabin/libexec/bawn/bawn-proxy"},
         {"/w/build/src/cli/bawn", PROXY_PROGRAM, "/w/build/src/proxy/bawn-proxy"},
         {"/w/build/src/cli/bawn", INTERCEPT_PROGRAM, "/w/build/src/intercept/bawn-intercept"},
+        {"/w/build/src/cli/bawn", "bawn-exporter", "/w/build/src/exporter/bawn-exporter"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_arena_ struct arena a = {0};
@@ -57,6 +58,7 @@ static void test_upstream(void **state)
     (void)state;
     static const struct {
         const char *env[4], *want; /* of upstream_words(); NULL: straight */
+        bool over_tls;
     } cases[] = {
         {{NULL}, NULL},
         {{"HTTP_PROXY=", "no_proxy=x"}, NULL},
@@ -69,13 +71,20 @@ static void test_upstream(void **state)
         {{"ALL_PROXY=socks5h://me:it@is@a:1", "NO_PROXY=b,c"},
          "all else through socks5h://a:1; straight to b,c"},
         {{"https_proxy=https://a:1", "ALL_PROXY=socks5://b:2", "no_proxy=d", "NO_PROXY=e"},
-         "https through https://a:1, all else through socks5://b:2; straight to d"},
+         "https through https://a:1, all else through socks5://b:2; straight to d",
+         true},
+        {{"HTTP_PROXY=https://me:it@a"}, "http through https://a", true},
+        {{"ALL_PROXY=https://[2606:4700::1]:8443"},
+         "all else through https://[2606:4700::1]:8443",
+         true},
+        {{"ALL_PROXY=http://https://"}, "all else through http://https:"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_arena_ struct arena a = {0};
         struct wire_settings s = {0};
         struct error err = {0};
         assert_int_equal(read_with(&a, cases[i].env, &s, &err), 0);
+        assert_int_equal(upstream_over_tls(&s), cases[i].over_tls);
         const char *got = upstream_words(&a, &s);
         if (!cases[i].want)
             assert_null(got);

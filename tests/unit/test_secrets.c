@@ -333,6 +333,7 @@ static void test_handover(void **state)
         assert_int_equal(handover_send(sockets[0], &h, pair[0], with ? pair[1] : -1), 0);
         assert_int_equal(handover_recv(sockets[1], buf, &got, &client, &server), 0);
         assert_string_equal(got.host.name, "api.test");
+        assert_int_equal(got.kind, HANDOVER_CLIENT);
         assert_int_equal(got.port, 443);
         assert_int_equal(got.n_addresses, 2);
         assert_true(address_eq(&got.addresses[1], &h.addresses[1]));
@@ -344,6 +345,26 @@ static void test_handover(void **state)
         if (with)
             close(server);
     }
+    /* A relay is that and nothing else. */
+    h.kind = HANDOVER_RELAY;
+    for (int i = 0; i < 4; i++) {
+        h.n_addresses = i == 1;
+        h.first = i == 2 ? BYTES("x") : BYTES("");
+        assert_int_equal(handover_send(sockets[0], &h, pair[0], i == 3 ? -1 : pair[1]), 0);
+        assert_int_equal(handover_recv(sockets[1], buf, &got, &client, &server), i ? -EBADMSG : 0);
+        if (i == 0) {
+            assert_int_equal(got.kind, HANDOVER_RELAY);
+            assert_string_equal(got.host.name, "api.test");
+            assert_int_equal(got.port, 443);
+            close(client);
+            close(server);
+        }
+    }
+    h.kind++;
+    h.n_addresses = 2;
+    assert_int_equal(handover_send(sockets[0], &h, pair[0], pair[1]), 0);
+    assert_int_equal(handover_recv(sockets[1], buf, &got, &client, &server), -EBADMSG);
+    h.kind = HANDOVER_CLIENT;
     /* the most and more than that */
     h.first = (struct bytes){first, HANDOVER_FIRST_MAX};
     assert_int_equal(handover_send(sockets[0], &h, pair[0], -1), 0);

@@ -55,6 +55,9 @@ static void test_max(void **state)
     assert_true(strbuf_failed(&b));
     strbuf_puts(&b, "");
     assert_string_equal(strbuf_text(&b), "1234567890");
+    strbuf_cut(&b, 4);
+    assert_false(strbuf_failed(&b));
+    assert_string_equal(strbuf_text(&b), "1234");
     strbuf_clear(&b);
     assert_false(strbuf_failed(&b));
     strbuf_printf(&b, "%011d", 1);

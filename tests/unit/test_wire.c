@@ -239,9 +239,10 @@ static void assert_event(const struct wire_event *a, const struct wire_event *b)
     assert_int_equal(a->answer.own, b->answer.own);
     assert_int_equal(a->asked, b->asked);
     assert_string_equal(a->method, b->method);
+    assert_string_equal(a->path, b->path);
 }
 
-static size_t some_events(struct wire_event ret[4])
+static size_t some_events(struct wire_event ret[5])
 {
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         numbered[i] = rules[i];
@@ -263,13 +264,18 @@ static size_t some_events(struct wire_event ret[4])
     ret[3] = event("x.test", NET_SOCKS_UDP, "");
     ret[3].request.host = (struct host){.n = 3, .name = "a%b"};
     ret[3].answer = (struct netanswer){NET_DENY, NET_BAD_HOST};
-    return 4;
+    ret[4] = (struct wire_event){.time_ms = 9,
+                                 .request.protocol = NET_HTTP,
+                                 .answer = {NET_ALLOW, NET_ALLOWED},
+                                 .method = "GET",
+                                 .path = "/run/a socket \xc3\xa4"};
+    return 5;
 }
 
 static void test_events(void **state)
 {
     (void)state;
-    struct wire_event events[4], got;
+    struct wire_event events[5], got;
     size_t n = some_events(events);
     _cleanup_strbuf_ struct strbuf out = {0};
     for (size_t i = 0; i < n; i++)
@@ -286,7 +292,7 @@ static void test_events(void **state)
 static void test_events_cut(void **state)
 {
     (void)state;
-    struct wire_event events[4], got;
+    struct wire_event events[5], got;
     size_t n = some_events(events);
     for (size_t i = 0; i < n; i++) {
         _cleanup_strbuf_ struct strbuf out = {0};
@@ -306,7 +312,7 @@ static void test_events_cut(void **state)
 static void test_events_hostile(void **state)
 {
     (void)state;
-    struct wire_event events[4], got;
+    struct wire_event events[5], got;
     size_t n = some_events(events);
     for (size_t i = 0; i < n; i++) {
         _cleanup_strbuf_ struct strbuf out = {0};
@@ -321,11 +327,14 @@ static void test_events_hostile(void **state)
                     assert_true(!got.answer.rule ||
                                 (got.answer.rule >= numbered &&
                                  got.answer.rule < numbered + ARRAY_LEN(rules)));
-                    if (got.answer.reason != NET_BAD_HOST)
+                    if (got.answer.reason != NET_BAD_HOST && !got.path[0])
                         assert_int_equal(host_parse(bytes_of(got.request.host.name), &h), 0);
                     assert_int_equal(strcspn(got.request.host.name, "\n\x1b "),
                                      strlen(got.request.host.name));
                     assert_int_equal(strcspn(got.method, "\n\x1b "), strlen(got.method));
+                    assert_int_equal(strcspn(got.path, "\n\x1b\x7f"), strlen(got.path));
+                    if (got.path[0])
+                        assert_int_equal(got.request.host.n + got.request.port, 0);
                 }
                 out.p[at] = was;
             }
@@ -335,7 +344,7 @@ static void test_events_hostile(void **state)
 static void test_event_of_unknown_rule(void **state)
 {
     (void)state;
-    struct wire_event events[4], got;
+    struct wire_event events[5], got;
     (void)some_events(events);
     _cleanup_strbuf_ struct strbuf out = {0};
     wire_event_write(&events[2], &out); /* of rule 2 */

@@ -1,0 +1,261 @@
+/*
+ * The spool's directory and its files. See spool_files.h and spool.h.
+ *
+ * The directory is ours, and what is in it was written by this program, unless somebody put
+ * something there by accident. So nothing in it is trusted: names that are not ours are passed
+ * over, what is no regular file of ours is never opened for its content, no link is followed, sizes
+ * are not believed beyond what a segment may have.
+ *
+ * The lock has mode 0200: a command in the sandbox may see $BAWN_HOME read-only, and a lock can be
+ * had on any descriptor. A file that its owner can open for writing only is one that such a command
+ * cannot hold.
+ */
+#include "telemetry/spool_files.h"
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "telemetry/crc32c.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+uint32_t spool_check(uint32_t crc, uint32_t length, uint64_t segment, uint64_t offset)
+{
+    const uint64_t place[3] = {length, segment, offset};
+    return crc32c(crc, place, sizeof(place));
+}
+
+/* ---- the lock ---- */
+
+void spool_unlock(int lock)
+{
+    (void)flock(lock, LOCK_UN);
+}
+
+int spool_lock_open(int dirfd, struct error *err)
+{
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    struct stat st;
+    int fd = openat(dirfd, "lock", flags, 0200);
+    if (fd < 0)
+        return error_errno(err, -errno, "telemetry cannot be kept: its lock");
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+        fd_close(fd);
+        return error_set(err, -EPERM, "telemetry cannot be kept: its lock is not a file of yours");
+    }
+    return fd;
+}
+
+/* ---- the directory ---- */
+
+static bool is_name(const char *name)
+{
+    return name[0] && name[0] != '.' && strlen(name) < SPOOL_NAME && !strchr(name, '/');
+}
+
+int spool_dir_open(int parent, const char *name, struct error *err)
+{
+    struct stat st;
+    if (!is_name(name))
+        return error_set(err, -EINVAL, "telemetry cannot be kept: %s is no name", show(name));
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, -errno, "telemetry cannot be kept: %s", show(name));
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, -errno, "telemetry cannot be kept: %s", show(name));
+    if (fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077)) {
+        fd_close(fd);
+        (void)error_set(err, -EPERM, "telemetry cannot be kept: %s is not yours alone", show(name));
+        error_hint(err, "remove it from $BAWN_HOME/telemetry: it is made again");
+        return -EPERM;
+    }
+    return fd;
+}
+
+bool spool_dir_stands(int parent, const char *name, int dirfd)
+{
+    struct stat named, open;
+    return fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(dirfd, &open) == 0 &&
+           named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+}
+
+int spool_file_open(int dirfd, const char *name, int flags)
+{
+    struct stat st;
+    /* O_NONBLOCK: a FIFO in its place must not stop us. */
+    int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO || errno == EISDIR ? -EPERM : -errno;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+        (st.st_mode & 077)) {
+        fd_close(fd);
+        return -EPERM;
+    }
+    return fd;
+}
+
+/* ---- segments ---- */
+
+void segment_name(uint64_t number, char ret[SEGMENT_NAME])
+{
+    (void)snprintf(ret, SEGMENT_NAME, "%llu.spool", (unsigned long long)number);
+}
+
+/* 0: not the name of a segment. */
+static uint64_t number_of(const char *name)
+{
+    uint64_t v = 0;
+    if (name[0] < '1' || name[0] > '9')
+        return 0;
+    for (; *name >= '0' && *name <= '9'; name++) {
+        v = v * 10 + (uint64_t)(*name - '0');
+        if (v > SPOOL_NUMBER_MAX)
+            return 0;
+    }
+    return str_eq(name, ".spool") ? v : 0;
+}
+
+static void note(int dirfd, const char *name, uint64_t asked, struct spool_list *list)
+{
+    struct stat st;
+    const uint64_t number = number_of(name);
+    if (number == 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    uint64_t size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    size = MIN_OF(size, (uint64_t)SPOOL_SEGMENT);
+    list->bytes += size;
+    if (list->n++ == 0 || number < list->lowest)
+        list->lowest = number;
+    if (number > list->highest) {
+        list->highest = number;
+        list->bytes_of_last = size;
+    }
+    if (number > asked && (list->next == 0 || number < list->next))
+        list->next = number;
+    if (number == asked)
+        list->bytes_of = size;
+    if (number < asked)
+        list->bytes_below += size;
+}
+
+/* Calls EACH for every name. */
+static int walk(int dirfd, void (*each)(int, const char *, uint64_t, struct spool_list *),
+                uint64_t number, struct spool_list *list)
+{
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        r = -errno;
+        fd_close(fd);
+        return r;
+    }
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (!entry) {
+            r = -errno;
+            break;
+        }
+        each(dirfd, entry->d_name, number, list);
+    }
+    (void)closedir(dir);
+    return r;
+}
+
+int spool_list(int dirfd, uint64_t number, struct spool_list *ret)
+{
+    struct spool_list list = {0};
+    struct stat st;
+    int r = walk(dirfd, note, number, &list);
+    /* Some libcs take the error of a removed directory for its end. */
+    if (r == 0 && list.n == 0 && (fstat(dirfd, &st) < 0 || st.st_nlink == 0))
+        r = -ENOENT;
+    if (r == 0)
+        *ret = list;
+    return r;
+}
+
+static void remove_below(int dirfd, const char *name, uint64_t number,
+                         struct spool_list *list _unused_)
+{
+    const uint64_t v = number_of(name);
+    struct stat st;
+    if (v == 0 || v >= number)
+        return;
+    /* A writer that has nothing to say for hours has it open: the bytes must not stay as long. Only
+     * what has no other name; and if that fails, the name goes nevertheless. */
+    _cleanup_fd_ int fd = spool_file_open(dirfd, name, O_WRONLY);
+    const bool emptied =
+        fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 && ftruncate(fd, 0) == 0;
+    (void)emptied;
+    (void)unlinkat(dirfd, name, 0);
+}
+
+void spool_remove_below(int dirfd, uint64_t number)
+{
+    (void)walk(dirfd, remove_below, number, NULL);
+}
+
+/* ---- the count of what was dropped ---- */
+
+struct count {
+    uint64_t n, check;
+};
+
+static uint64_t count_read(int fd)
+{
+    struct count c;
+    return spool_pread(fd, &c, sizeof(c), 0) == (ssize_t)sizeof(c) && c.check == ~c.n ? c.n : 0;
+}
+
+static int count_write(int fd, uint64_t n)
+{
+    const struct count c = {n, ~n};
+    ssize_t w = pwrite(fd, &c, sizeof(c), 0);
+    return w == (ssize_t)sizeof(c) ? 0 : w < 0 ? -errno : -ENOSPC;
+}
+
+int spool_count_add(int fd, uint64_t add)
+{
+    uint64_t n;
+    if (fd < 0)
+        return -EBADF;
+    if (__builtin_add_overflow(count_read(fd), add, &n))
+        n = UINT64_MAX;
+    return count_write(fd, n);
+}
+
+uint64_t spool_count_take(int fd)
+{
+    const uint64_t n = fd < 0 ? 0 : count_read(fd);
+    return n && count_write(fd, 0) == 0 ? n : 0;
+}
+
+uint64_t spool_count_look(int fd)
+{
+    return fd < 0 ? 0 : count_read(fd);
+}
+
+/* ---- bytes ---- */
+
+ssize_t spool_pread(int fd, void *p, size_t n, uint64_t at)
+{
+    char *to = p;
+    size_t got = 0;
+    while (got < n) {
+        ssize_t r = pread(fd, to + got, n - got, (off_t)(at + got));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return -errno;
+        if (r == 0)
+            break;
+        got += (size_t)r;
+    }
+    return (ssize_t)got;
+}
