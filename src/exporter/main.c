@@ -32,6 +32,8 @@ const char *__asan_default_options(void)
 }
 #endif
 
+#define UNUSED_SECONDS (30 * 24 * 3600)
+
 static int watch_signals(struct exporter *x, struct error *err)
 {
     sigset_t set;
@@ -68,6 +70,7 @@ static int start(struct exporter *x, struct error *err)
     read_roots(x);
     if ((r = deliver_open(x, err)) < 0 || (r = serve_listen(x, err)) < 0)
         return r;
+    spool_remove_unused(x->dirfd, clock_unix_ms() / 1000 - UNUSED_SECONDS);
     return exporter_confine(x->dirfd, err);
 }
 

@@ -95,4 +95,10 @@ void spool_reader_close(struct spool_reader *r);
  * Changes nothing. Zero where there is no spool. */
 void spool_look(int dirfd, const char *name, uint64_t *ret_waiting, uint64_t *ret_dropped);
 
+/* ---- all of them ---- */
+
+/* Removes the spools below DIRFD in which nothing happened since BEFORE (Unix time, seconds), with
+ * what is in them: of endpoints that nobody names any more. */
+void spool_remove_unused(int dirfd, int64_t before);
+
 #endif

@@ -120,10 +120,17 @@ static uint64_t number_of(const char *name)
     return str_eq(name, ".spool") ? v : 0;
 }
 
-static void note(int dirfd, const char *name, uint64_t asked, struct spool_list *list)
+struct noted {
+    uint64_t asked;
+    struct spool_list list;
+};
+
+static void note(int dirfd, const char *name, void *data)
 {
+    struct noted *noted = data;
+    struct spool_list *list = &noted->list;
     struct stat st;
-    const uint64_t number = number_of(name);
+    const uint64_t asked = noted->asked, number = number_of(name);
     if (number == 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     uint64_t size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
@@ -144,8 +151,7 @@ static void note(int dirfd, const char *name, uint64_t asked, struct spool_list 
 }
 
 /* Calls EACH for every name. */
-static int walk(int dirfd, void (*each)(int, const char *, uint64_t, struct spool_list *),
-                uint64_t number, struct spool_list *list)
+static int walk(int dirfd, void (*each)(int dirfd, const char *name, void *data), void *data)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -161,7 +167,7 @@ static int walk(int dirfd, void (*each)(int, const char *, uint64_t, struct spoo
             r = -errno;
             break;
         }
-        each(dirfd, entry->d_name, number, list);
+        each(dirfd, entry->d_name, data);
     }
     (void)closedir(dir);
     return r;
@@ -169,23 +175,22 @@ static int walk(int dirfd, void (*each)(int, const char *, uint64_t, struct spoo
 
 int spool_list(int dirfd, uint64_t number, struct spool_list *ret)
 {
-    struct spool_list list = {0};
+    struct noted noted = {.asked = number};
     struct stat st;
-    int r = walk(dirfd, note, number, &list);
+    int r = walk(dirfd, note, &noted);
     /* Some libcs take the error of a removed directory for its end. */
-    if (r == 0 && list.n == 0 && (fstat(dirfd, &st) < 0 || st.st_nlink == 0))
+    if (r == 0 && noted.list.n == 0 && (fstat(dirfd, &st) < 0 || st.st_nlink == 0))
         r = -ENOENT;
     if (r == 0)
-        *ret = list;
+        *ret = noted.list;
     return r;
 }
 
-static void remove_below(int dirfd, const char *name, uint64_t number,
-                         struct spool_list *list _unused_)
+static void remove_below(int dirfd, const char *name, void *data)
 {
-    const uint64_t v = number_of(name);
+    const uint64_t v = number_of(name), *number = data;
     struct stat st;
-    if (v == 0 || v >= number)
+    if (v == 0 || v >= *number)
         return;
     /* A writer that has nothing to say for hours has it open: the bytes must not stay as long. Only
      * what has no other name; and if that fails, the name goes nevertheless. */
@@ -198,7 +203,60 @@ static void remove_below(int dirfd, const char *name, uint64_t number,
 
 void spool_remove_below(int dirfd, uint64_t number)
 {
-    (void)walk(dirfd, remove_below, number, NULL);
+    (void)walk(dirfd, remove_below, &number);
+}
+
+/* ---- spools that nobody uses any more ---- */
+
+static bool is_own_file(const char *name)
+{
+    return number_of(name) > 0 || str_eq(name, "lock") || str_eq(name, "cursor") ||
+           str_eq(name, "dropped");
+}
+
+/* Anything that is none of ours counts as used now. */
+static void note_time(int dirfd, const char *name, void *data)
+{
+    int64_t *newest = data;
+    struct stat st;
+    if (str_eq(name, ".") || str_eq(name, ".."))
+        return;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+        !is_own_file(name))
+        *newest = INT64_MAX;
+    else
+        *newest = MAX_OF(*newest, (int64_t)st.st_mtim.tv_sec);
+}
+
+static void remove_own(int dirfd, const char *name, void *data _unused_)
+{
+    if (is_own_file(name))
+        (void)unlinkat(dirfd, name, 0);
+}
+
+static bool is_key(const char *name)
+{
+    return strlen(name) == 16 && strspn(name, "0123456789abcdef") == 16;
+}
+
+static void remove_unused(int parent, const char *name, void *data)
+{
+    const int64_t *before = data;
+    int64_t newest = 0;
+    _cleanup_fd_ int dirfd = is_key(name) ? spool_dir_open(parent, name, NULL) : -1;
+    if (dirfd < 0 || walk(dirfd, note_time, &newest) < 0 || newest >= *before)
+        return;
+    _cleanup_fd_ int lock = spool_lock_open(dirfd, NULL);
+    /* Who opens it now and is quicker than this finds it gone, and makes it anew. */
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+        (void)walk(dirfd, remove_own, NULL);
+        (void)unlinkat(parent, name, AT_REMOVEDIR);
+    }
+}
+
+void spool_remove_unused(int dirfd, int64_t before)
+{
+    (void)walk(dirfd, remove_unused, &before);
 }
 
 /* ---- the count of what was dropped ---- */

@@ -461,6 +461,45 @@ static void test_foreign_files(void **state)
     in_child(with_foreign_files);
 }
 
+/* Endpoints that nobody names any more leave nothing for ever; nothing else goes with them. */
+static void test_unused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file;
+        bool is_old, goes;
+    } cases[] = {
+        {"0123456789abcdef", "1.spool", true, true},
+        {"0123456789abcde0", "1.spool", false, false},
+        {"0123456789abcde1", "notes.txt", true, false}, /* somebody's */
+        {"0123456789ABCDEF", "1.spool", true, false},   /* no key */
+        {"somebody's", "1.spool", true, false},
+    };
+    const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    char path[300];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", world, cases[i].name);
+        assert_int_equal(mkdir(path, 0700), 0);
+        static const char *const files[] = {"lock", "cursor", "dropped", NULL};
+        for (size_t k = 0; k < ARRAY_LEN(files); k++) {
+            (void)snprintf(path, sizeof(path), "%s/%s/%s", world, cases[i].name,
+                           files[k] ? files[k] : cases[i].file);
+            _cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            assert_true(fd >= 0);
+            /* The newest one counts. */
+            if (cases[i].is_old || k < 2)
+                assert_int_equal(futimens(fd, old), 0);
+        }
+    }
+    spool_remove_unused(top, 2000);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s/lock", world, cases[i].name);
+        assert_int_equal(access(path, F_OK), cases[i].goes ? -1 : 0);
+        (void)snprintf(path, sizeof(path), "%s/%s", world, cases[i].name);
+        assert_int_equal(access(path, F_OK), cases[i].goes ? -1 : 0);
+    }
+}
+
 int main(void)
 {
 #define IN_WORLD(fn) cmocka_unit_test_setup_teardown(fn, world_setup, world_teardown)
@@ -469,6 +508,7 @@ int main(void)
         IN_WORLD(test_strange_files),  IN_WORLD(test_removed_directory),
         IN_WORLD(test_without_memory), IN_WORLD(test_file_size_limit),
         IN_WORLD(test_full_disk),      IN_WORLD(test_foreign_files),
+        IN_WORLD(test_unused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
