@@ -134,6 +134,9 @@ int telling_environment(struct telling *t, struct setup *s)
     for (size_t i = 0; i < set->n; i++)
         if (str_starts(set->v[i], "TRACEPARENT="))
             return 0;
+    /* Where nothing is confined, the environment is ours. */
+    if (s->profile->full_access && setenv("TRACEPARENT", text, 1) < 0)
+        return -ENOMEM;
     const char **v = arena_zalloc(&s->arena, set->n + 1, sizeof(*v));
     if (!v)
         return -ENOMEM;

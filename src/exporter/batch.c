@@ -126,10 +126,8 @@ static int add_frame(struct exporter *x, struct destination *d, struct bytes pay
         *slot = s;
         *place = after;
         b->bytes += payload.n;
-        if (b->signals.n == 1) {
+        if (b->signals.n == 1)
             b->since_ms = x->now_ms;
-            b->observed_ns = clock_unix_ns();
-        }
     } else if (r == -EBADMSG) {
         batch_count_dropped(d, DROP_SPOOL, 1);
     } else {
@@ -247,6 +245,8 @@ int batch_seal(struct destination *d)
     struct batch *b = &d->batch;
     if (b->sealed && b->body.n && b->gzip == (d->target->gzip && !d->plain))
         return 0;
+    if (!b->sealed)
+        b->observed_ns = clock_unix_ns();
     for (;;) {
         _cleanup_strbuf_ struct strbuf message = {.max = OTLP_BODY_MAX};
         const struct otlp_batch what = {

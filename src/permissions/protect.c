@@ -13,8 +13,8 @@
 
 #include <errno.h>
 
-/* Names in the user's directory that hold credentials of bawn's own; and where telemetry waits,
- * whose socket would take a command's word about where it goes. */
+/* Names in the user's directory that hold credentials of bawn's own; and, last, where telemetry
+ * waits, whose socket would take a command's word about where it goes. */
 static const char *const credentials[] = {"auth.json", "credentials.json", "credentials.toml",
                                           "telemetry"};
 
@@ -103,7 +103,10 @@ static int protect_own(struct build *b)
     for (size_t i = 0; writes && c->bawn_home && i < ARRAY_LEN(own_files); i++)
         if (add_own_file(b, path_join(b->a, c->bawn_home, own_files[i])) < 0)
             return -ENOMEM;
-    for (size_t i = 0; c->bawn_home && i < ARRAY_LEN(credentials); i++) {
+    /* A hole in the home costs the landlock backend the listing of every directory above it: too
+     * much for that directory, which is there wherever telemetry is on. */
+    const size_t n = ARRAY_LEN(credentials) - (b->config->backend == BACKEND_LANDLOCK);
+    for (size_t i = 0; c->bawn_home && i < n; i++) {
         char *path = path_join(b->a, c->bawn_home, credentials[i]);
         if (!path || add_own(b, path, ACCESS_NONE, true) < 0)
             return -ENOMEM;

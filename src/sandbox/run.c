@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "sandbox/journal.h"
 #include "sandbox/net_inside.h"
+#include "sandbox/run_open.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/steps_run.h"
 #include "sandbox/supervise.h"
@@ -214,6 +215,27 @@ static void status_exited(struct run *r)
     status_line(r, &b);
 }
 
+static void report_ended(const struct run *r)
+{
+    struct run_report *report = r->options->report;
+    if (!report)
+        return;
+    report->ended_ns = clock_unix_ns();
+    report->status = r->status;
+    report->signal = r->signal;
+}
+
+/* CODE is as waitpid() has it. */
+static void set_end(struct run *r, int code)
+{
+    if (WIFSIGNALED(code)) {
+        r->signal = WTERMSIG(code);
+        r->status = 128 + r->signal;
+    } else {
+        r->status = WEXITSTATUS(code);
+    }
+}
+
 static void tell_init(struct run *r, int kind, int code)
 {
     struct message m = {.kind = kind, .code = code};
@@ -346,12 +368,7 @@ static void handle_message(struct run *r, const struct message *m)
         /* A shell that gave us its own stdin goes on reading where the command stopped. */
         if (m->input_at >= 0 && lseek(0, 0, SEEK_CUR) >= 0)
             (void)lseek(0, (off_t)m->input_at, SEEK_SET);
-        if (WIFSIGNALED(m->code)) {
-            r->signal = WTERMSIG(m->code);
-            r->status = 128 + r->signal;
-        } else {
-            r->status = WEXITSTATUS(m->code);
-        }
+        set_end(r, m->code);
         break;
     default:
         break;
@@ -639,13 +656,48 @@ static int start(struct run *r, struct error *err)
     return wait_started(r, err);
 }
 
-/* danger-full-access: nothing is confined, so nothing stays in between. */
-static int run_directly(const struct run_options *options, int *ret_status)
+/* ---- nothing is confined ---- */
+
+static void open_started(void *data, pid_t pid)
 {
+    struct run *r = data;
+    r->command = pid;
+    status_started(r);
+    report_started(r->options->report);
+}
+
+/* Somebody wants to hear of it. */
+static int run_beside(const struct run_options *options, int *ret_code, int *ret_status)
+{
+    struct run r = {.options = options, .started_ms = clock_ms()};
+    struct open_run o = {.argv = options->argv, .started = open_started, .data = &r};
+    if (options->report)
+        options->report->begun_ns = clock_unix_ns();
+    int e = open_run(&o, ret_code);
+    if (e)
+        return e;
+    set_end(&r, o.wait_status);
+    r.maxrss_kib = o.maxrss_kib;
+    status_exited(&r);
+    report_ended(&r);
+    *ret_status = r.status;
+    return 0;
+}
+
+/* danger-full-access: nothing is confined, so nothing stays in between. */
+static int run_directly(const struct run_options *options, int *ret_status, struct error *err)
+{
+    struct message m = {0};
     if (options->state_dir)
         journal_clean(options->state_dir);
-    (void)execvp(options->argv[0], options->argv);
-    struct message m = {.code = -errno};
+    if (options->status_fd >= 0 || options->report) {
+        int e = run_beside(options, &m.code, ret_status);
+        if (e <= 0)
+            return e < 0 ? error_errno(err, e, "cannot start the command") : 0;
+    } else {
+        (void)execvp(options->argv[0], options->argv);
+        m.code = -errno;
+    }
     (void)printable(m.text, sizeof(m.text), options->argv[0], strlen(options->argv[0]));
     *ret_status = exec_failure(NULL, &m);
     return 0;
@@ -673,8 +725,8 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
         error_hint(err, "run as an ordinary user, or leave the limit out");
         return -EPERM;
     }
-    if (plan->profile->full_access && options->status_fd < 0 && !options->report)
-        return run_directly(options, ret_status);
+    if (plan->profile->full_access)
+        return run_directly(options, ret_status, err);
 
     struct run r = {.l = {.plan = plan,
                           .options = options,
@@ -723,11 +775,7 @@ int sandbox_run(const struct plan *plan, const struct run_options *options, int 
     r.supervisor = NULL;
     int status = r.status;
     status_exited(&r);
-    if (options->report) {
-        options->report->ended_ns = clock_unix_ns();
-        options->report->status = status;
-        options->report->signal = r.signal;
-    }
+    report_ended(&r);
     finish(&r);
     struct run_network *net = options->network;
     struct denials *refused = net && net->ended ? net->ended(net->data) : NULL;

@@ -29,16 +29,25 @@ static void close_files(struct spool *s)
         fd_closep(fds[i]);
 }
 
-static int open_files(struct spool *s, struct error *err)
+static int open_lock(struct spool *s, struct error *err)
 {
     s->dirfd = s->lock = s->segment = s->dropped = -1;
     int r = s->dirfd = spool_dir_open(s->parent, s->name, err);
     if (r >= 0)
         r = s->lock = spool_lock_open(s->dirfd, err);
-    if (r < 0) {
+    if (r < 0)
         close_files(s);
+    return r;
+}
+
+static int open_files(struct spool *s, struct error *err)
+{
+    int r = open_lock(s, err);
+    /* It was an old one, and was removed between the two: now it is made anew. */
+    if (r == -ENOENT)
+        r = open_lock(s, err);
+    if (r < 0)
         return r;
-    }
     /* Without it spooling works, too. It has its room on the disk before that is full. */
     s->dropped = spool_file_open(s->dirfd, "dropped", O_RDWR | O_CREAT);
     struct stat st;

@@ -242,9 +242,13 @@ static bool is_key(const char *name)
 static void remove_unused(int parent, const char *name, void *data)
 {
     const int64_t *before = data;
-    int64_t newest = 0;
+    struct stat st;
     _cleanup_fd_ int dirfd = is_key(name) ? spool_dir_open(parent, name, NULL) : -1;
-    if (dirfd < 0 || walk(dirfd, note_time, &newest) < 0 || newest >= *before)
+    if (dirfd < 0 || fstat(dirfd, &st) < 0)
+        return;
+    /* One that was made just now may be empty still. */
+    int64_t newest = st.st_mtim.tv_sec;
+    if (walk(dirfd, note_time, &newest) < 0 || newest >= *before)
         return;
     _cleanup_fd_ int lock = spool_lock_open(dirfd, NULL);
     /* Who opens it now and is quicker than this finds it gone, and makes it anew. */
