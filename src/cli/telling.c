@@ -180,11 +180,11 @@ static const char *outcome_word(const struct telling *t, bool started)
     return !started ? "failed" : denied ? "denied" : "ok";
 }
 
-static void tell_outcome(struct telling *t, const struct setup *s, const char *outcome)
+/* PLAN: NULL where it did not come to one. */
+static void tell_outcome(struct telling *t, const struct plan *plan, const char *outcome)
 {
     static const char *const networks[] = {
         [NETWORK_OFF] = "off", [NETWORK_OPEN] = "open", [NETWORK_FILTERED] = "filtered"};
-    const struct plan *plan = s ? s->plan : NULL;
     struct outcome_event e = {.time_ms = clock_unix_ms(), .outcome = outcome};
     memcpy(e.id, t->id, sizeof(e.id));
     if (plan) {
@@ -205,7 +205,7 @@ void telling_ran(struct telling *t, const struct setup *s, bool started)
         return;
     const struct run_report *r = &t->report;
     t->failed = !started || r->status != 0;
-    tell_outcome(t, s, outcome_word(t, started));
+    tell_outcome(t, s->plan, outcome_word(t, started));
     if (!started || !r->ended_ns)
         return;
     struct span set_up;

@@ -314,9 +314,10 @@ void udp_end(struct client *c)
         return;
     c->associated = NULL;
     in->holders--;
-    while (least_used(u, in, false, &least) > in->holders)
+    while (least_used(u, in, false, &least) > in->holders && least)
         association_end(least);
-    while (least_used(u, in, true, &least) > (in->holders ? 2 * in->holders + SPARE : 0))
+    const size_t most = in->holders ? 2 * in->holders + SPARE : 0;
+    while (least_used(u, in, true, &least) > most && least)
         association_end(least);
 }
 
