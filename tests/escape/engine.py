@@ -340,14 +340,16 @@ def once(attempt, program, inside, opts=()):
         scene.close()
 
 
-def judge(attempt, program, bare_only=False):
+def judge(attempt, program, bare_only=False, seen=False):
     """(verdict, scene): None is a pass."""
     label = f"{attempt.theme}/{attempt.name}"
-    out, bare = once(attempt, program, False)
-    if not out:
-        return "the control did not get out", bare
-    if bare_only:
-        return None, bare
+    # A control is the same for every backend, but the bundled one may leave the attempt out.
+    if not seen or limits.reason("bundled", label):
+        out, bare = once(attempt, program, False)
+        if not out:
+            return "the control did not get out", bare
+        if bare_only:
+            return None, bare
     out, inside = once(attempt, program, True)
     if out:
         return "GOT OUT", inside
@@ -379,7 +381,7 @@ def cannot_start(program):
         scene.close()
 
 
-def run_all(attempts, verbose, bare_only=False):
+def run_all(attempts, verbose, bare_only=False, seen=False):
     if not os.environ.get("BAWN") and not bare_only:
         print("run: BAWN is not set", file=sys.stderr)
         return 2
@@ -406,7 +408,7 @@ def run_all(attempts, verbose, bare_only=False):
             if why:
                 print(f"  -   {label}: not held by {BACKEND}: {why}", flush=True)
                 continue
-            verdict, scene = judge(a, program, bare_only)
+            verdict, scene = judge(a, program, bare_only, seen)
             if verdict is None:
                 passed += 1
                 print(f"ok    {label}", flush=True)
