@@ -12,7 +12,8 @@ setup() {
 }
 
 teardown() {
-    [ -z "${COLLECTOR:-}" ] || kill "$COLLECTOR" || true
+    # By its name: what $! says is a shell's where root starts it.
+    [ -z "${COLLECTOR:-}" ] || pkill -f "otel_collector.py $TMPDIR/collector" || true
     bawn_teardown
 }
 

@@ -301,6 +301,6 @@ ATTEMPTS = [
     P("namespace-of-host", "nsenter --net=/proc/$(cut -d' ' -f1 {w}/victim)/ns/net true", user="root",
       before=lambda s: s.victim()),
     # ---- processes ----
-    P("ptrace", "{esc} ptrace-any"),
-    P("descriptor-of-another", "{esc} pidfd-getfd-any"),
+    P("ptrace", "{esc} ptrace-any", before=lambda s: s.victim()),
+    P("descriptor-of-another", "{esc} pidfd-getfd-any", before=lambda s: s.victim()),
 ]
