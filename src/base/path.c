@@ -286,3 +286,27 @@ int path_read_file(int dirfd, const char *path, size_t max, struct strbuf *out, 
         return error_set(err, r, "cannot read %s: larger than %zu bytes", show(path), max);
     return r < 0 ? error_errno(err, r, "cannot read %s", show(path)) : 0;
 }
+
+struct linux_dirent64 {
+    uint64_t d_ino;
+    int64_t d_off;
+    unsigned short d_reclen;
+    unsigned char d_type;
+    char d_name[];
+};
+
+int directory_each(int fd, bool (*see)(void *data, const char *name), void *data)
+{
+    char buf[4096] __attribute__((aligned(8)));
+    long got;
+    while ((got = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+        for (long at = 0; at < got;) {
+            const void *p = buf + at;
+            const struct linux_dirent64 *e = p;
+            at += e->d_reclen;
+            if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") && !see(data, e->d_name))
+                return 0;
+        }
+    }
+    return got < 0 ? -errno : 0;
+}

@@ -49,4 +49,8 @@ int path_mkdirs(const char *path, unsigned mode);
 /* Reads a whole regular file of at most MAX bytes; a directory, a FIFO or a device is refused. */
 int path_read_file(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *err);
 
+/* Calls SEE with each name in the directory FD but "." and ".."; ends early when it returns false.
+ * FD was not read yet. 0 or a negative errno. */
+int directory_each(int fd, bool (*see)(void *data, const char *name), void *data);
+
 #endif

@@ -32,6 +32,18 @@ static inline bool bytes_is(struct bytes a, const char *s)
 {
     return bytes_eq(a, bytes_of(s));
 }
+/* The line that TEXT begins with, without its end; TEXT goes behind it. False at the end. */
+static inline bool bytes_next_line(struct bytes *text, struct bytes *ret)
+{
+    if (text->n == 0)
+        return false;
+    const char *nl = memchr(text->p, '\n', text->n);
+    size_t n = nl ? (size_t)(nl - text->p) : text->n;
+    *ret = (struct bytes){text->p, n};
+    text->p += n + (nl != NULL);
+    text->n -= n + (nl != NULL);
+    return true;
+}
 static inline bool str_eq(const char *a, const char *b)
 {
     assert(a && b);

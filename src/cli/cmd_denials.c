@@ -57,18 +57,6 @@ static int read_tail(const char *dir, struct strbuf *out, struct error *err)
     return 0;
 }
 
-static bool next_line(struct bytes *text, struct bytes *ret)
-{
-    if (text->n == 0)
-        return false;
-    const char *nl = memchr(text->p, '\n', text->n);
-    size_t n = nl ? (size_t)(nl - text->p) : text->n;
-    *ret = (struct bytes){text->p, n};
-    text->p += n + (nl != NULL);
-    text->n -= n + (nl != NULL);
-    return true;
-}
-
 static bool parse(struct bytes line, struct arena *a, struct denial_record *ret)
 {
     return denial_record_parse(a, line, ret) && (!ret->event || str_eq(ret->event, "denied"));
@@ -81,7 +69,7 @@ static int print_denials(struct bytes text, const struct options *o)
     struct bytes rest = text, line;
     struct denial_record d;
     size_t whole = 0, broken = 0;
-    while (next_line(&rest, &line)) {
+    while (bytes_next_line(&rest, &line)) {
         _cleanup_arena_ struct arena a = {0};
         if (parse(line, &a, &d))
             whole++;
@@ -89,7 +77,7 @@ static int print_denials(struct bytes text, const struct options *o)
             broken += line.n > 0;
     }
     size_t skip = o->last && whole > o->last ? whole - o->last : 0, printed = 0;
-    for (rest = text; next_line(&rest, &line);) {
+    for (rest = text; bytes_next_line(&rest, &line);) {
         _cleanup_arena_ struct arena a = {0};
         if (!parse(line, &a, &d))
             continue;

@@ -13,18 +13,6 @@
 
 /* ---- words and lines ---- */
 
-static bool next_line(struct bytes *text, struct bytes *ret)
-{
-    if (text->n == 0)
-        return false;
-    const char *nl = memchr(text->p, '\n', text->n);
-    size_t n = nl ? (size_t)(nl - text->p) : text->n;
-    *ret = (struct bytes){text->p, n};
-    text->p += n + (nl != NULL);
-    text->n -= n + (nl != NULL);
-    return true;
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -88,7 +76,7 @@ static bool is_scoped(struct bytes key)
 void preset_read_npmrc(struct preset_found *f, const char *file, struct bytes text, bool all)
 {
     struct bytes line, key, value;
-    while (next_line(&text, &line)) {
+    while (bytes_next_line(&text, &line)) {
         const char *eq = line.n ? memchr(line.p, '=', line.n) : NULL;
         struct bytes left = {line.p, eq ? (size_t)(eq - line.p) : 0};
         struct bytes right = behind(line, left.n + (eq != NULL));
@@ -136,7 +124,7 @@ void preset_read_pip(struct preset_found *f, struct bytes text, bool *ret_index)
 {
     struct bytes line, value;
     *ret_index = false;
-    while (next_line(&text, &line)) {
+    while (bytes_next_line(&text, &line)) {
         const char *eq = line.n ? memchr(line.p, '=', line.n) : NULL;
         struct bytes key = {line.p, eq ? (size_t)(eq - line.p) : 0};
         const bool index = ends(key, ".index-url");
@@ -187,7 +175,7 @@ static void read_gosumdb(struct preset_found *f, struct bytes line)
 bool preset_read_go(struct preset_found *f, struct bytes text)
 {
     struct bytes proxy, sumdb;
-    if (!next_line(&text, &proxy) || !next_line(&text, &sumdb))
+    if (!bytes_next_line(&text, &proxy) || !bytes_next_line(&text, &sumdb))
         return false;
     read_goproxy(f, proxy);
     read_gosumdb(f, sumdb);
@@ -333,7 +321,7 @@ static void read_deb822(struct preset_found *f, const char *file, struct bytes t
 {
     struct paragraph p = {0};
     struct bytes line, word;
-    for (unsigned at = 1; next_line(&text, &line); at++) {
+    for (unsigned at = 1; bytes_next_line(&text, &line); at++) {
         struct bytes rest = line;
         if (line.n && line.p[0] == '#')
             continue;
@@ -353,7 +341,7 @@ void preset_read_apt(struct preset_found *f, const char *file, bool deb822, stru
         read_deb822(f, file, text, mirrors);
         return;
     }
-    for (unsigned at = 1; next_line(&text, &line); at++) {
+    for (unsigned at = 1; bytes_next_line(&text, &line); at++) {
         char from[512];
         const char *hash = line.n ? memchr(line.p, '#', line.n) : NULL;
         line.n = hash ? (size_t)(hash - line.p) : line.n;
@@ -365,7 +353,7 @@ void preset_read_apt(struct preset_found *f, const char *file, bool deb822, stru
 void preset_read_mirrors(struct preset_found *f, const char *file, struct bytes text)
 {
     struct bytes line, word;
-    while (next_line(&text, &line))
+    while (bytes_next_line(&text, &line))
         if (next_word(&line, &word) && word.p[0] != '#')
             (void)preset_add_url(f, word, file);
 }

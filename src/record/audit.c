@@ -20,7 +20,6 @@
 #include "base/limits.h"
 #include "base/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -72,39 +71,28 @@ static int by_number(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static int note_name(struct audit_months *m, const char *name)
+static bool note_name(void *data, const char *name)
 {
+    struct audit_months *m = data;
     int month = month_of_name(name);
     if (month >= 0) {
         int *slot = vec_push_max(&m->months, MAX_AUDIT_FILES);
-        if (!slot)
-            return -errno;
-        *slot = month;
-    } else if (m->strangers && !str_eq(name, ".") && !str_eq(name, "..") &&
-               !str_eq(name, AUDIT_LOCK)) {
+        if (slot)
+            *slot = month;
+        else
+            m->failed = -errno;
+    } else if (m->strangers && !str_eq(name, AUDIT_LOCK)) {
         strbuf_put(m->strangers, name, strlen(name) + 1);
     }
-    return 0;
+    return m->failed == 0;
 }
 
 int audit_months_list(int dirfd, struct audit_months *m)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        r = -errno;
-        fd_close(fd);
-        return r;
-    }
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(dir);
-        if (!entry)
-            r = -errno;
-        if (!entry || (r = note_name(m, entry->d_name)) < 0)
-            break;
-    }
-    (void)closedir(dir);
+    _cleanup_fd_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : directory_each(fd, note_name, m);
+    if (r == 0)
+        r = m->failed;
     if (r == 0 && m->months.n > 1)
         qsort(m->months.v, m->months.n, sizeof(*m->months.v), by_number);
     return r;

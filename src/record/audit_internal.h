@@ -18,6 +18,7 @@ struct audit_months {
     /* Names that are no month's, nor the lock's, each with its NUL; read only where it is asked
      * for. */
     struct strbuf *strangers;
+    int failed; /* a negative errno, or 0 */
 };
 void audit_months_release(struct audit_months *m);
 int audit_months_list(int dirfd, struct audit_months *m);

@@ -2,6 +2,7 @@
 #include "sandbox/placeholder.h"
 
 #include "base/macros.h"
+#include "base/path.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -18,14 +19,6 @@
 #define MARK_NANOSECONDS 731946200
 
 #define SHARE_TRIES 500 /* a millisecond each: a removal takes some microseconds */
-
-struct linux_dirent64 {
-    uint64_t d_ino;
-    int64_t d_off;
-    unsigned short d_reclen;
-    unsigned char d_type;
-    char d_name[];
-};
 
 int placeholder_open(int dirfd, const char *name)
 {
@@ -55,22 +48,6 @@ bool placeholder_is_marked(const struct stat *st)
 {
     return S_ISDIR(st->st_mode) && st->st_mtim.tv_sec == MARK_SECONDS &&
            st->st_mtim.tv_nsec == MARK_NANOSECONDS;
-}
-
-int directory_each(int fd, bool (*see)(void *data, const char *name), void *data)
-{
-    char buf[4096] __attribute__((aligned(8)));
-    long got;
-    while ((got = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
-        for (long at = 0; at < got;) {
-            const void *p = buf + at;
-            const struct linux_dirent64 *e = p;
-            at += e->d_reclen;
-            if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") && !see(data, e->d_name))
-                return 0;
-        }
-    }
-    return got < 0 ? -errno : 0;
 }
 
 static bool see_any(void *data, const char *name)

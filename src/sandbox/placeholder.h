@@ -36,8 +36,4 @@ int placeholder_claim(int fd);
 /* Does NAME in DIRFD lead to the file that FD is? */
 bool placeholder_is_at(int fd, int dirfd, const char *name);
 
-/* Calls SEE with each name in the directory FD but "." and ".."; ends early when it returns false.
- * FD was not read yet. 0 or a negative errno. */
-int directory_each(int fd, bool (*see)(void *data, const char *name), void *data);
-
 #endif

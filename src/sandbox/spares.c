@@ -2,6 +2,7 @@
 #include "sandbox/spares.h"
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/placeholder.h"
 

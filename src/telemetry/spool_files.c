@@ -14,9 +14,9 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/path.h"
 #include "telemetry/crc32c.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,19 +120,22 @@ static uint64_t number_of(const char *name)
     return str_eq(name, ".spool") ? v : 0;
 }
 
-struct noted {
-    uint64_t asked;
+/* A directory that is gone through, and what is to be known of it. */
+struct seen {
+    int dirfd;
+    uint64_t number; /* that was asked for */
     struct spool_list list;
+    int64_t time; /* of the newest file, or the one that is too old */
 };
 
-static void note(int dirfd, const char *name, void *data)
+static bool note(void *data, const char *name)
 {
-    struct noted *noted = data;
-    struct spool_list *list = &noted->list;
+    struct seen *seen = data;
+    struct spool_list *list = &seen->list;
     struct stat st;
-    const uint64_t asked = noted->asked, number = number_of(name);
-    if (number == 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return;
+    const uint64_t asked = seen->number, number = number_of(name);
+    if (number == 0 || fstatat(seen->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return true;
     uint64_t size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     size = MIN_OF(size, (uint64_t)SPOOL_SEGMENT);
     list->bytes += size;
@@ -148,62 +151,46 @@ static void note(int dirfd, const char *name, void *data)
         list->bytes_of = size;
     if (number < asked)
         list->bytes_below += size;
+    return true;
 }
 
-/* Calls EACH for every name. */
-static int walk(int dirfd, void (*each)(int dirfd, const char *name, void *data), void *data)
+/* Calls SEE with SEEN for every name. */
+static int walk(struct seen *seen, bool (*see)(void *data, const char *name))
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        r = -errno;
-        fd_close(fd);
-        return r;
-    }
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(dir);
-        if (!entry) {
-            r = -errno;
-            break;
-        }
-        each(dirfd, entry->d_name, data);
-    }
-    (void)closedir(dir);
-    return r;
+    _cleanup_fd_ int fd = openat(seen->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : directory_each(fd, see, seen);
 }
 
 int spool_list(int dirfd, uint64_t number, struct spool_list *ret)
 {
-    struct noted noted = {.asked = number};
-    struct stat st;
-    int r = walk(dirfd, note, &noted);
-    /* Some libcs take the error of a removed directory for its end. */
-    if (r == 0 && noted.list.n == 0 && (fstat(dirfd, &st) < 0 || st.st_nlink == 0))
-        r = -ENOENT;
+    struct seen seen = {.dirfd = dirfd, .number = number};
+    int r = walk(&seen, note);
     if (r == 0)
-        *ret = noted.list;
+        *ret = seen.list;
     return r;
 }
 
-static void remove_below(int dirfd, const char *name, void *data)
+static bool remove_below(void *data, const char *name)
 {
-    const uint64_t v = number_of(name), *number = data;
+    const struct seen *seen = data;
+    const uint64_t v = number_of(name);
     struct stat st;
-    if (v == 0 || v >= *number)
-        return;
+    if (v == 0 || v >= seen->number)
+        return true;
     /* A writer that has nothing to say for hours has it open: the bytes must not stay as long. Only
      * what has no other name; and if that fails, the name goes nevertheless. */
-    _cleanup_fd_ int fd = spool_file_open(dirfd, name, O_WRONLY);
+    _cleanup_fd_ int fd = spool_file_open(seen->dirfd, name, O_WRONLY);
     const bool emptied =
         fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 && ftruncate(fd, 0) == 0;
     (void)emptied;
-    (void)unlinkat(dirfd, name, 0);
+    (void)unlinkat(seen->dirfd, name, 0);
+    return true;
 }
 
 void spool_remove_below(int dirfd, uint64_t number)
 {
-    (void)walk(dirfd, remove_below, &number);
+    struct seen seen = {.dirfd = dirfd, .number = number};
+    (void)walk(&seen, remove_below);
 }
 
 /* ---- spools that nobody uses any more ---- */
@@ -215,23 +202,24 @@ static bool is_own_file(const char *name)
 }
 
 /* Anything that is none of ours counts as used now. */
-static void note_time(int dirfd, const char *name, void *data)
+static bool note_time(void *data, const char *name)
 {
-    int64_t *newest = data;
+    struct seen *seen = data;
     struct stat st;
-    if (str_eq(name, ".") || str_eq(name, ".."))
-        return;
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+    if (fstatat(seen->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
         !is_own_file(name))
-        *newest = INT64_MAX;
+        seen->time = INT64_MAX;
     else
-        *newest = MAX_OF(*newest, (int64_t)st.st_mtim.tv_sec);
+        seen->time = MAX_OF(seen->time, (int64_t)st.st_mtim.tv_sec);
+    return true;
 }
 
-static void remove_own(int dirfd, const char *name, void *data _unused_)
+static bool remove_own(void *data, const char *name)
 {
+    const struct seen *seen = data;
     if (is_own_file(name))
-        (void)unlinkat(dirfd, name, 0);
+        (void)unlinkat(seen->dirfd, name, 0);
+    return true;
 }
 
 static bool is_key(const char *name)
@@ -239,28 +227,29 @@ static bool is_key(const char *name)
     return strlen(name) == 16 && strspn(name, "0123456789abcdef") == 16;
 }
 
-static void remove_unused(int parent, const char *name, void *data)
+static bool remove_unused(void *data, const char *name)
 {
-    const int64_t *before = data;
+    const struct seen *all = data;
     struct stat st;
-    _cleanup_fd_ int dirfd = is_key(name) ? spool_dir_open(parent, name, NULL) : -1;
-    if (dirfd < 0 || fstat(dirfd, &st) < 0)
-        return;
+    _cleanup_fd_ int dirfd = is_key(name) ? spool_dir_open(all->dirfd, name, NULL) : -1;
     /* One that was made just now may be empty still. */
-    int64_t newest = st.st_mtim.tv_sec;
-    if (walk(dirfd, note_time, &newest) < 0 || newest >= *before)
-        return;
+    if (dirfd < 0 || fstat(dirfd, &st) < 0 || st.st_mtim.tv_sec >= all->time)
+        return true;
+    /* Nothing is appended from here on. Who has it open finds it gone then, and makes it anew. */
     _cleanup_fd_ int lock = spool_lock_open(dirfd, NULL);
-    /* Who opens it now and is quicker than this finds it gone, and makes it anew. */
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
-        (void)walk(dirfd, remove_own, NULL);
-        (void)unlinkat(parent, name, AT_REMOVEDIR);
+    struct seen seen = {.dirfd = dirfd};
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && walk(&seen, note_time) == 0 &&
+        seen.time < all->time) {
+        (void)walk(&seen, remove_own);
+        (void)unlinkat(all->dirfd, name, AT_REMOVEDIR);
     }
+    return true;
 }
 
 void spool_remove_unused(int dirfd, int64_t before)
 {
-    (void)walk(dirfd, remove_unused, &before);
+    struct seen all = {.dirfd = dirfd, .time = before};
+    (void)walk(&all, remove_unused);
 }
 
 /* ---- the count of what was dropped ---- */
