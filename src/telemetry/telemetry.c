@@ -23,6 +23,8 @@ struct telemetry {
     uint64_t lost;
 };
 
+#define TRACE_STATE_MAX 512u
+
 /* Of 16 MiB in all. */
 static const uint64_t spool_most[SIGNAL_KINDS] = {
     [SIGNAL_LOG] = 10u << 20, [SIGNAL_SPAN] = 4u << 20, [SIGNAL_METRIC] = 2u << 20};
@@ -93,6 +95,17 @@ bool span_parent_text(const struct telemetry *t, const struct span *s, char ret[
     return true;
 }
 
+/* What somebody else's tracing wrote there goes along as it is, or not at all: the bytes are
+ * theirs, and W3C lets whoever cannot carry more than 512 drop it. */
+static bool is_trace_state(const char *text)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    return n <= TRACE_STATE_MAX;
+}
+
 /* ---- open ---- */
 
 int telemetry_open(const struct telemetry_setup *setup, struct telemetry **ret, struct error *err)
@@ -119,6 +132,8 @@ int telemetry_open(const struct telemetry_setup *setup, struct telemetry **ret, 
             return r;
         }
     }
+    if (setup->trace_state && !is_trace_state(setup->trace_state))
+        t->setup.trace_state = NULL;
     bool child = setup->trace_parent && trace_parent_parse(setup->trace_parent, &t->parent);
     t->traced = setup->targets[SIGNAL_SPAN].on && (!child || (t->parent.flags & 1));
     t->root = t->parent;

@@ -379,6 +379,37 @@ static void test_spans(void **unused)
     arena_release(&a);
 }
 
+/* Bytes of somebody else's cost no span. */
+static void test_trace_state(void **unused)
+{
+    (void)unused;
+    static char most[513], more[514], huge[40001];
+    memset(most, 'a', sizeof(most) - 1);
+    memset(more, 'a', sizeof(more) - 1);
+    memset(huge, 'a', sizeof(huge) - 1);
+    static const struct {
+        const char *text;
+        bool kept;
+    } cases[] = {{"v=1,w=2", true}, {most, true},    {more, false},
+                 {huge, false},     {"a=\n", false}, {"a=\xff", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena a = {0};
+        struct signal s;
+        struct span root;
+        struct telemetry_setup setup = setup_all();
+        setup.trace_parent = PARENT;
+        setup.trace_state = cases[i].text;
+        struct telemetry *t = open_with(&setup);
+        span_begin(t, &root, "run", NULL, 0);
+        span_end(t, &root, SPAN_INTERNAL, SPAN_STATUS_OK, (struct attributes){0});
+        assert_int_equal(telemetry_lost(t), 0);
+        assert_true(take(&a, &setup, SIGNAL_SPAN, &s));
+        assert_int_equal(s.span.trace_state.n, cases[i].kept ? strlen(cases[i].text) : 0);
+        telemetry_close(t);
+        arena_release(&a);
+    }
+}
+
 static void test_trace_parent(void **unused)
 {
     (void)unused;
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_payloads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_events, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spans, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_trace_state, setup, teardown),
         cmocka_unit_test(test_trace_parent),
         cmocka_unit_test_setup_teardown(test_off, setup, teardown),
     };
