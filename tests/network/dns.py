@@ -85,7 +85,7 @@ class Server(asyncio.DatagramProtocol):
     async def start(self, host):
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, local_addr=(host, 53))
-        self.tcp = await asyncio.start_server(self.stream, host, 53)
+        self.tcp = await asyncio.start_server(self.stream, host, 53, backlog=4096)
 
     def connection_made(self, transport):
         self.transport = transport

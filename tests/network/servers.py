@@ -249,9 +249,11 @@ class Internet:
             finally:
                 mine.discard(writer)
                 writer.close()
-        s = socket.create_server((host, port), backlog=4096, reuse_port=False, dualstack_ipv6=False,
+        s = socket.create_server((host, port), reuse_port=False, dualstack_ipv6=False,
                                  family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        await asyncio.start_server(handle, sock=s, limit=1 << 20, **more)
+        # start_server() listens again, with 100 unless told; a thousand at once would be sent away, to try again
+        # after seconds.
+        await asyncio.start_server(handle, sock=s, backlog=4096, limit=1 << 20, **more)
 
     # ---- plain TCP ----
 
