@@ -525,6 +525,7 @@ def network(w):
     run.adds_up("bawn.denials", kind="network")
     spans = tree(run.spans("bawn.sandbox"), "bawn.sandbox")
     check("bawn.network" in spans, f"no span for the connection: {sorted(spans)}")
+    same(spans["bawn.network"].get("parentSpanId"), spans["bawn.command"]["spanId"], "its parent")
     same(spans["bawn.network"]["status_code"], 2, "its status")
     same(spans["bawn.network"]["kind_number"], 3, "its kind (client)")
     same(
