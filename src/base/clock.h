@@ -19,6 +19,13 @@ static inline int64_t clock_ms(void)
     return clock_of(CLOCK_MONOTONIC);
 }
 
+static inline uint64_t clock_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 static inline int64_t clock_unix_ms(void)
 {
     return clock_of(CLOCK_REALTIME);

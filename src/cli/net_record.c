@@ -13,6 +13,7 @@
 #define SLOTS        4096u /* of their hash table: a power of two, and never full */
 #define MOST_WAITING 64u   /* lines of one append */
 #define MOST_SHOWN   5u    /* hosts that the person is told of at the end */
+#define MOST_ENDED   1000u /* connections: other spans need room as well */
 
 struct seen {
     struct wire_event event; /* the first */
@@ -33,6 +34,7 @@ struct net_record {
     struct audit *audit;
     bool audit_tried, audit_lost;
     size_t flushed; /* of `seen`, that are in the log */
+    size_t ended;   /* connections that a collector was told of */
 };
 
 /* ---- what is the same ---- */
@@ -221,6 +223,16 @@ static struct net_event event_of(const struct net_record *r, const struct wire_e
     if (a->address.family)
         n.address = address_format(&a->address, text);
     return n;
+}
+
+void net_record_ended(struct net_record *r, const struct wire_event *e)
+{
+    char address[ADDRESS_TEXT_MAX];
+    if (r->ended == MOST_ENDED || e->path[0])
+        return;
+    r->ended++;
+    const struct net_event n = event_of(r, e, address);
+    telling_connection(r->setup.telling, &n, e->lasted_us, e->failed);
 }
 
 static int open_audit(struct net_record *r, struct error *err)

@@ -29,6 +29,9 @@ struct net_record_setup {
 struct net_record *net_record_new(const struct net_record_setup *setup);
 /* One decision. What E's rule points to must outlive the record. */
 void net_record_add(struct net_record *r, const struct wire_event *e);
+/* The connection that E let through has ended: of the first thousand of a run a collector is told.
+ * Not for the log. */
+void net_record_ended(struct net_record *r, const struct wire_event *e);
 /* N were lost. */
 void net_record_lost(struct net_record *r, uint64_t n);
 /* Appends what waits to the audit log. The first time that fails *ret_problem (a line) says so,

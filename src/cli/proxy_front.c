@@ -21,6 +21,7 @@
 #include "cli/proxy_opening.h"
 #include "cli/proxy_start.h"
 #include "cli/proxy_upstream.h"
+#include "cli/telling.h"
 #include "network/from_config.h"
 #include "network/settings.h"
 #include "sandbox/terminal.h"
@@ -121,6 +122,7 @@ const char *net_front_upstream(const struct net_front *f)
 int net_front_start(struct net_front *f, struct error *err)
 {
     const struct setup *s = f->s;
+    f->wire.tells_ends = telling_spans(s->telling);
     if (s->n_own == 0)
         return error_set(err, -ENOENT,
                          "the network is to be filtered, and without /proc the "
@@ -175,7 +177,10 @@ static bool take_events(struct net_front *f, const struct wire_head *head, struc
         struct wire_event e;
         if (wire_event_read(&payload, rules, n_rules, &e) < 0)
             return false;
-        net_record_add(f->record, &e);
+        if (e.lasted_us)
+            net_record_ended(f->record, &e);
+        else
+            net_record_add(f->record, &e);
     }
     net_record_lost(f->record, head->dropped);
     return payload.n == 0;

@@ -2,6 +2,7 @@
 #include "cli/proxy_opening.h"
 
 #include "base/fd.h"
+#include "cli/telling.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +137,7 @@ static int make_files(struct opening *o, struct bytes ca, struct error *err)
 static int write_settings(const struct opening *o, struct setup *s, struct error *err)
 {
     const struct intercept_settings settings = {
+        .tells_ends = telling_spans(s->telling),
         .limited = s->network.limited,
         .profile = s->profile->name,
         .block_message = s->network.block_message,

@@ -100,24 +100,47 @@ static struct attribute text_attribute(const char *key, const char *text)
         .key = bytes_of(key), .type = ATTRIBUTE_TEXT, .text = bytes_of(text ? text : "")};
 }
 
-void telling_net(struct telling *t, const struct net_event *e)
+bool telling_spans(const struct telling *t)
 {
-    if (!t)
-        return;
-    telemetry_net(t->sink, e);
-    if (e->count || !e->host)
-        return; /* a sum of those that were told */
+    return t && telemetry_spans(t->sink);
+}
+
+/* Within the command's span: the clock of decisions is coarser, and an end is noticed a moment
+ * late. */
+static void tell_connection(struct telling *t, const struct net_event *e, uint64_t lasted_us,
+                            bool good)
+{
     struct span s;
-    const bool refused = e->action && str_eq(e->action, "refuse");
     const struct attribute about[] = {
         text_attribute("server.address", e->host),
         text_attribute("network.policy.decision", e->decision),
         text_attribute("network.transport.protocol", e->protocol),
         {.key = bytes_of("server.port"), .type = ATTRIBUTE_INT, .number = e->port},
     };
-    span_begin(t->sink, &s, "network", &t->command, (uint64_t)e->time_ms * 1000000u);
-    span_end(t->sink, &s, SPAN_CLIENT, refused ? SPAN_STATUS_ERROR : SPAN_STATUS_OK,
-             (struct attributes){about, ARRAY_LEN(about)});
+    const struct run_report *r = &t->report;
+    uint64_t start = MAX_OF((uint64_t)e->time_ms * 1000000u, r->started_ns);
+    uint64_t end = start + lasted_us * 1000u;
+    span_begin(t->sink, &s, "network", &t->command, start);
+    span_end_at(t->sink, &s, r->ended_ns ? MIN_OF(end, r->ended_ns) : end, SPAN_CLIENT,
+                good ? SPAN_STATUS_OK : SPAN_STATUS_ERROR,
+                (struct attributes){about, ARRAY_LEN(about)});
+}
+
+void telling_net(struct telling *t, const struct net_event *e)
+{
+    if (!t)
+        return;
+    telemetry_net(t->sink, e);
+    /* Not of a sum of those that were told. */
+    if (!e->count && e->host && e->action && str_eq(e->action, "refuse"))
+        tell_connection(t, e, 0, false);
+}
+
+void telling_connection(struct telling *t, const struct net_event *e, uint64_t lasted_us,
+                        bool failed)
+{
+    if (t && e->host)
+        tell_connection(t, e, lasted_us, !failed);
 }
 
 /* ---- the command ---- */

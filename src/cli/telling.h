@@ -7,7 +7,7 @@
  *     ├ question   somebody was asked
  *     ├ setup      until the command ran
  *     ├ command    until it ended; $TRACEPARENT of the command names this one
- *     └ network    a destination that was decided
+ *        └ network a connection, or a destination that was refused
  *
  * Every function takes NULL for "telemetry is off".
  */
@@ -32,8 +32,13 @@ void telling_decision(struct telling *t, const struct decision_event *e);
 /* SCOPE as in struct approval_event. */
 void telling_approval(struct telling *t, const char *id, const char *scope, const char *answer,
                       enum decided_by by, uint64_t asked_ms);
-/* The destination's event and its span. */
+/* The destination's event; of a refusal also the span, an instant. */
 void telling_net(struct telling *t, const struct net_event *e);
+/* The span of a connection that E let through, or (FAILED) that could not be made. */
+void telling_connection(struct telling *t, const struct net_event *e, uint64_t lasted_us,
+                        bool failed);
+/* Are spans made at all? */
+bool telling_spans(const struct telling *t);
 
 /* Before the plan is made: $TRACEPARENT of the command. -ENOMEM. */
 int telling_environment(struct telling *t, struct setup *s);

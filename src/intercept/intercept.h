@@ -273,6 +273,8 @@ struct session {
     bool dead;
 
     struct netrequest target;
+    int64_t began_ms; /* Unix time */
+    uint64_t began_us;
     struct address addresses[LIMIT_ADDRESSES];
     size_t n_addresses, next_address;
     int given; /* the server's descriptor that came along, or -1 */
@@ -343,6 +345,8 @@ void launcher_flush(struct intercept *ic);
 /* False: there is no room; what it allows must not be acted on. */
 bool launcher_record(struct intercept *ic, const struct netrequest *q, enum net_decision decision,
                      enum net_reason reason, const struct netrule *rule, const char *method);
+/* S has ended: told, where the launcher wants to know and there is plenty of room. */
+void launcher_ended(const struct session *s);
 
 struct intercept {
     struct loop loop;

@@ -5,6 +5,7 @@
  */
 #include "intercept/intercept.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -90,6 +91,19 @@ bool launcher_record(struct intercept *ic, const struct netrequest *q, enum net_
     return events_add(&ic->events, q, &a, false, method, EVENTS_MOST);
 }
 
+void launcher_ended(const struct session *s)
+{
+    struct intercept *ic = s->intercept;
+    if (!ic->settings.tells_ends)
+        return;
+    const struct wire_event e = {.time_ms = s->began_ms,
+                                 .lasted_us = MAX_OF(clock_us() - s->began_us, 1u),
+                                 .request = s->target,
+                                 .answer = {.decision = NET_ALLOW, .reason = NET_ALLOWED}};
+    if (ic->events.ends.n < EVENTS_MOST / 4)
+        (void)events_put(&ic->events, &e, EVENTS_MOST / 4);
+}
+
 void launcher_flush(struct intercept *ic)
 {
     int r = events_flush(&ic->events, ic->launcher.fd);
@@ -125,6 +139,8 @@ static void ready(struct watch *w, uint32_t events)
         }
         ic->finishing = ic->finishing || head.kind == WIRE_FINISH;
     }
+    while (ic->finishing && ic->sessions) /* the command is gone; their ends are told as well */
+        session_end(ic->sessions);
     launcher_flush(ic);
 }
 

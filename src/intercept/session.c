@@ -6,6 +6,7 @@
  */
 #include "intercept/intercept.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <errno.h>
@@ -340,6 +341,7 @@ void session_end(struct session *s)
     if (s->dead)
         return;
     s->dead = true;
+    launcher_ended(s);
     nghttp2_session_del(s->h2);
     s->h2 = NULL;
     while (s->exchanges)
@@ -374,6 +376,8 @@ void session_start(struct intercept *ic, const struct handover *h, int client, i
     s->target = (struct netrequest){h->host, h->port, NET_HTTPS};
     memcpy(s->addresses, h->addresses, sizeof(s->addresses));
     s->n_addresses = h->n_addresses;
+    s->began_ms = clock_unix_ms();
+    s->began_us = clock_us();
     s->given = server;
     s->last_exchange = &s->exchanges;
     s->task.run = run_task;

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #define MAGIC     0x69737762u /* "bwsi" */
-#define VERSION   1u
+#define VERSION   2u
 #define MAX_ROOTS 64u
 
 const struct intercept_credential *intercept_credentials(struct arena *a,
@@ -23,6 +23,7 @@ int intercept_settings_write(const struct intercept_settings *s, struct strbuf *
 {
     pack_u32(out, MAGIC);
     pack_u32(out, VERSION);
+    pack_u32(out, s->tells_ends);
     pack_u32(out, s->limited);
     pack_text(out, s->profile);
     pack_text(out, s->block_message);
@@ -79,6 +80,7 @@ int intercept_settings_read(struct arena *a, struct bytes text, struct intercept
     struct intercept_settings s = {0};
     if (unpack_u32(&u) != MAGIC || unpack_u32(&u) != VERSION)
         return error_set(err, -EINVAL, "the settings are of another build of bawn");
+    s.tells_ends = unpack_word(&u, 1) == 1;
     s.limited = unpack_word(&u, 1) == 1;
     s.profile = unpack_text(&u);
     s.block_message = unpack_text(&u);

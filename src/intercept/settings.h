@@ -28,6 +28,7 @@ struct intercept_credential {
 };
 
 struct intercept_settings {
+    bool tells_ends;           /* of connections: wire_event.lasted_us */
     bool limited;              /* only GET, HEAD and OPTIONS */
     const char *profile;       /* for hints, or NULL */
     const char *block_message; /* or NULL */

@@ -134,6 +134,7 @@ int wire_settings_write(const struct wire_settings *s, struct strbuf *out)
     pack_u8(out, s->limited);
     pack_u8(out, s->socks_udp);
     pack_u8(out, s->all_unix_sockets);
+    pack_u8(out, s->tells_ends);
     pack_u8(out, s->intercepts);
     pack_text(out, s->profile);
     pack_text(out, s->block_message);
@@ -211,6 +212,7 @@ int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings 
     s.limited = take_bool(&t);
     s.socks_udp = take_bool(&t);
     s.all_unix_sockets = take_bool(&t);
+    s.tells_ends = take_bool(&t);
     s.intercepts = take_bool(&t);
     s.profile = unpack_text(&t);
     s.block_message = unpack_text(&t);
@@ -292,6 +294,8 @@ void wire_event_write(const struct wire_event *e, struct strbuf *out)
     size_t n = strnlen(e->method, sizeof(e->method) - 1);
     size_t n_path = strnlen(e->path, sizeof(e->path) - 1);
     pack_u64(out, (uint64_t)e->time_ms);
+    pack_u64(out, e->lasted_us);
+    pack_u8(out, e->failed);
     pack_u8(out, (uint8_t)a->decision);
     pack_u8(out, (uint8_t)a->reason);
     pack_u32(out, a->rule ? a->rule->id : WIRE_RULE_NONE);
@@ -316,6 +320,8 @@ int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_ru
     struct unpack t = {.left = *text};
     struct wire_event e = {.time_ms = (int64_t)unpack_u64(&t)};
     struct netanswer *a = &e.answer;
+    e.lasted_us = unpack_u64(&t);
+    e.failed = take_bool(&t);
     a->decision = (enum net_decision)take_word(&t, NET_DENY);
     a->reason = (enum net_reason)take_word(&t, NET_BAD_HOST);
     uint32_t id = unpack_u32(&t);
@@ -330,7 +336,8 @@ int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_ru
     take_printable(&t, take_word(&t, sizeof(e.path) - 1), e.path);
     take_host(&t, a->reason == NET_BAD_HOST || e.path[0], &e.request.host);
     take_visible(&t, take_word(&t, sizeof(e.method) - 1), e.method);
-    if (e.path[0] && (e.request.host.n || e.request.port))
+    if ((e.path[0] && (e.request.host.n || e.request.port)) ||
+        (e.lasted_us ? a->decision != NET_ALLOW : e.failed))
         t.bad = true;
     if (t.bad || a->decision == NET_NONE || protocol == 0 || (protocol & (protocol - 1)) ||
         (id != WIRE_RULE_NONE && id >= n_rules))

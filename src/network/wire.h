@@ -7,7 +7,8 @@
  *     WIRE_START   settings (memfd)    reads them, opens what it needs, waits
  *     WIRE_LISTEN  listening sockets   confines itself
  *                                      WIRE_READY, or WIRE_FAILED with why
- *                                      WIRE_EVENTS  what was decided, several at a time
+ *                                      WIRE_EVENTS  what was decided, and what of it ended,
+ *                                                   several at a time
  *                                      WIRE_ASK     a host that no rule names; the client waits
  *     WIRE_ANSWER  to one question
  *     WIRE_FINISH  the command ended   WIRE_EVENTS, then WIRE_READY, and it exits
@@ -22,7 +23,7 @@
 #include "network/opened.h"
 #include "network/policy.h"
 
-#define WIRE_VERSION     1u
+#define WIRE_VERSION     2u
 #define WIRE_MESSAGE_MAX 32768u /* bytes of one message */
 #define WIRE_TEXT_MAX    1024u  /* bytes of a text in one */
 #define WIRE_FDS_MAX     16u
@@ -68,6 +69,7 @@ struct wire_settings {
     bool limited;   /* plain HTTP: only GET, HEAD and OPTIONS */
     bool socks_udp; /* UDP ASSOCIATE */
     bool all_unix_sockets;
+    bool tells_ends; /* of connections: see wire_event.lasted_us */
     bool intercepts; /* bawn-intercept is there, over descriptor 4: it takes what `opened` names,
                       * and speaks with proxies of https:// */
     struct netopened opened;
@@ -90,9 +92,11 @@ int wire_settings_write(const struct wire_settings *s, struct strbuf *out);
 int wire_settings_read(struct arena *a, struct bytes text, struct wire_settings *ret,
                        struct error *err);
 
-/* One decision. */
+/* One decision, or the end of a connection that it let through. */
 struct wire_event {
-    int64_t time_ms; /* Unix time */
+    int64_t time_ms;    /* Unix time: of the decision */
+    uint64_t lasted_us; /* of an end: how long since then, at least 1; else 0 */
+    bool failed;        /* of an end: there never was a connection */
     struct netrequest request;
     struct netanswer answer; /* `rule` is told by its id; a rule that is in no list is NULL */
     bool asked;              /* somebody answered, now or before */

@@ -124,6 +124,7 @@ void client_end(struct client *c)
         loop_free(&p->loop, c->dial);
         c->dial = NULL;
     }
+    passage_end(p, &c->passage, false);
     udp_end(c);
     stub_forget(c);
     http_reset(c);
@@ -153,6 +154,7 @@ void client_reset(struct client *c)
 void client_finish(struct client *c)
 {
     client_drop_server(c);
+    passage_end(c->proxy, &c->passage, false);
     c->state = CLIENT_LAST;
     timer_start(&c->proxy->loop, &c->timer, TIMER_LINGER);
 }
@@ -181,6 +183,9 @@ static bool last_step(struct client *c)
 static void dialled(struct dial *d, enum dial_result result, int fd)
 {
     struct client *c = d->owner;
+    passage_end(c->proxy, &c->passage, false);
+    c->passage = d->passage;
+    d->passage = NULL;
     switch ((enum wire_listener)c->listener) {
     case LISTEN_HTTP:
         http_dialled(c, result, fd);
@@ -316,6 +321,8 @@ static bool given_step(struct client *c)
         loop_again(&c->proxy->loop, &c->task);
         return false;
     }
+    if (r == 0)
+        passage_drop(&c->passage); /* who has it now tells of its end */
     /* They live on in another process: closing ours would not end the watch. */
     fd_close(loop_take(&c->proxy->loop, &c->client.watch));
     fd_close(loop_take(&c->proxy->loop, &c->server.watch));

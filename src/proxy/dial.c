@@ -44,22 +44,34 @@ static void stop_all(struct dial *d)
     d->handshake = NULL;
 }
 
-void dial_stop(struct dial *d)
+static void halt(struct dial *d)
 {
     if (d->running)
         stop_all(d);
     d->running = false;
 }
 
+void dial_stop(struct dial *d)
+{
+    halt(d);
+    passage_end(d->proxy, &d->passage, true);
+}
+
 void dial_finish(struct dial *d, enum dial_result result, int fd)
 {
-    dial_stop(d);
+    halt(d);
+    if (result != DIAL_CONNECTED)
+        passage_end(d->proxy, &d->passage, true);
     d->done(d, result, fd);
 }
 
 static bool record(struct dial *d)
 {
-    return proxy_record(d->proxy, &d->request, &d->answer, d->asked, d->method);
+    if (!proxy_record(d->proxy, &d->request, &d->answer, d->asked, d->method))
+        return false;
+    if (d->answer.decision == NET_ALLOW && !d->passage)
+        d->passage = passage_begin(d->proxy, &d->request, &d->answer);
+    return true;
 }
 
 static void refuse(struct dial *d, enum net_reason reason)

@@ -43,6 +43,7 @@ static void refuse(struct client *c, const struct refusal *r, bool keep)
     refuse_http(c->proxy, &said, keep, &c->out);
     if (keep) {
         http_reset(c);
+        passage_end(c->proxy, &c->passage, false);
         c->state = CLIENT_HEAD;
         timer_start(&c->proxy->loop, &c->timer, TIMER_KEEP);
     } else {
@@ -243,6 +244,7 @@ static void dial_or_reuse(struct client *c)
     }
     if (same && proxy_record(c->proxy, &c->request, &a, asked, c->x->method)) {
         c->x->reused = true;
+        c->passage = passage_begin(c->proxy, &c->request, &a);
         c->server_request = c->request;
         start_exchange(c);
         return;
@@ -605,6 +607,7 @@ static bool try_again(struct client *c)
         !body_done(&x->request) || !is_repeatable(x->method))
         return false;
     x->reused = false;
+    passage_drop(&c->passage); /* it was none */
     client_drop_server(c);
     client_dial(c, x->method, NULL, false);
     return true;
@@ -682,6 +685,7 @@ static void exchange_done(struct client *c)
                                        !c->server_unix;
     c->server_unix = false;
     http_reset(c);
+    passage_end(c->proxy, &c->passage, false);
     if (!server_keep)
         client_drop_server(c);
     if (!keep) {

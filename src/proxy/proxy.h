@@ -11,7 +11,7 @@
  * (dns_message.c) dial.c         from a request to a connected socket: judged, resolved once,
  * judged, dialled resolve.c      c-ares way_out.c      through another proxy (way_tls.c: over TLS)
  * tunnel.c       bytes in both directions, without copying refuse.c       what clients are told
- * udp.c          SOCKS associations
+ * udp.c          SOCKS associations passage.c      how long what was let through lasts
  *
  * The program trusts the launcher's settings and nobody else: the sandbox talks to it, and so does
  * every server that is reached.
@@ -79,6 +79,18 @@ size_t stream_send(struct stream *s, const void *p, size_t n);
 bool stream_write(struct stream *s, struct buffer *b);
 void stream_shut(struct stream *s);
 
+/* ---- what was let through ---- */
+
+/* From a decision to the end of the connection that it let through. */
+struct passage;
+/* NULL where the launcher does not want to know of ends. */
+struct passage *passage_begin(const struct proxy *p, const struct netrequest *q,
+                              const struct netanswer *a);
+/* *AT has ended, if there is one, and is NULL then; FAILED: it never reached anything. */
+void passage_end(struct proxy *p, struct passage **at, bool failed);
+/* The same without telling of it. */
+void passage_drop(struct passage **at);
+
 /* ---- dialling ---- */
 
 /* Something has run out (an errno of that kind): said to the person, once. */
@@ -122,6 +134,7 @@ struct dial {
     char problem[512];         /* of the proxy on the way, or "": a sentence */
     bool running;              /* done() has not been called, and will be unless dial_stop() is */
     const struct way_out *way; /* through another proxy, or NULL */
+    struct passage *passage;   /* of the connection; the caller takes it */
 
     /* private */
     struct address addresses[LIMIT_ADDRESSES];
@@ -287,6 +300,7 @@ struct client {
     struct address addresses[LIMIT_ADDRESSES]; /* of the server, judged */
     size_t n_addresses;
     struct exchange *x;
+    struct passage *passage; /* of what is carried now, or NULL */
     struct tunnel tunnel;
     struct inside *associated; /* it holds an association of this socket's open */
     struct waiting *waiting;   /* a query over TCP whose name is being looked up */

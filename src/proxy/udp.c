@@ -19,6 +19,7 @@ struct peer {
     struct peer *next;
     struct association *association;
     struct dial *dial;
+    struct passage *passage;
     struct netrequest request; /* as the client named it */
     struct address address;    /* that was dialled */
     struct buffer held[HELD_MOST];
@@ -66,6 +67,7 @@ static void peer_end(struct peer *e)
         dial_stop(e->dial);
         loop_free(&a->proxy->loop, e->dial);
     }
+    passage_end(a->proxy, &e->passage, false);
     for (size_t i = 0; i < e->n_held; i++)
         buffer_release(&e->held[i]);
     loop_close(&a->proxy->loop, &e->watch);
@@ -99,6 +101,8 @@ static void peer_dialled(struct dial *d, enum dial_result result, int fd)
     struct peer *e = d->owner;
     struct proxy *p = e->association->proxy;
     e->dial = NULL;
+    e->passage = d->passage;
+    d->passage = NULL;
     loop_free(&p->loop, d);
     if (result != DIAL_CONNECTED) {
         peer_end(e);

@@ -430,6 +430,11 @@ void span_begin(struct telemetry *t, struct span *s, const char *name, const str
         t->root = s->context;
 }
 
+bool telemetry_spans(const struct telemetry *t)
+{
+    return t && t->traced;
+}
+
 void span_end(struct telemetry *t, const struct span *s, enum span_kind kind,
               enum span_status status, struct attributes extra)
 {

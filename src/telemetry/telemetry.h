@@ -65,6 +65,8 @@ void span_end(struct telemetry *t, const struct span *s, enum span_kind kind,
               enum span_status status, struct attributes extra);
 void span_end_at(struct telemetry *t, const struct span *s, uint64_t end_ns, enum span_kind kind,
                  enum span_status status, struct attributes extra);
+/* Are they exported, and did the parent want that? */
+bool telemetry_spans(const struct telemetry *t);
 /* "00-…-…-01" of S. False when spans are not exported. */
 #define TRACE_PARENT_BYTES 56
 bool span_parent_text(const struct telemetry *t, const struct span *s,

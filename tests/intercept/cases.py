@@ -433,3 +433,19 @@ def test_it_ends_with_the_launcher(s):
     i.control.shutdown(socket.SHUT_RDWR)
     assert i.process.wait(10) == 0
     i.close()
+
+
+def test_ends_are_told(s):
+    """Of a connection that is closed, and of one that is open when the command is gone; where they are wanted."""
+    for wanted in (True, False):
+        i = s.intercept(ends=wanted)
+        port = s.servers["h1"].port
+        with i.dial(NAME, port), i.dial(NAME, port) as second:
+            second.close()
+            if wanted:
+                i.wait(lambda: len(i.ends) == 1)
+            s.running.remove(i)
+            assert i.close() == 0
+        i.wait(lambda: i.finished)
+        assert len(i.ends) == (2 if wanted else 0), i.ends
+        assert all(e.decision == "allow" and e.host == NAME and e.port == port and not e.failed for e in i.ends), i.ends

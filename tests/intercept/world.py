@@ -15,6 +15,7 @@ import threading
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 HEAD = "=HHIQQ"
+WIRE_VERSION = 2
 START, LISTEN, READY, FAILED, NOTE, EVENTS, ASK, ANSWER, FINISH = range(1, 10)
 SEALS = 1 | 2 | 4 | 8
 DECISIONS = ("none", "allow", "ask", "deny")
@@ -65,8 +66,8 @@ class Credential:
         return text(self.host) + text(self.header) + text(self.before) + text(self.after)
 
 
-def settings(limited=False, roots=(), rules=(), credentials=(), message=None):
-    out = struct.pack("=III", 0x69737762, 1, limited) + text("work") + text(message)
+def settings(limited=False, ends=True, roots=(), rules=(), credentials=(), message=None):
+    out = struct.pack("=IIII", 0x69737762, 2, ends, limited) + text("work") + text(message)
     out += struct.pack("=I", len(roots)) + b"".join(text(r) for r in roots)
     out += struct.pack("=I", len(rules)) + b"".join(r.pack() for r in rules)
     return out + struct.pack("=I", len(credentials)) + b"".join(c.pack() for c in credentials)
@@ -82,8 +83,8 @@ def secrets(credentials):
 class Event:
     def __init__(self, data):
         # The path, of a Unix socket, is empty here.
-        fixed = "=QBBIBH17sBBBHBB"
-        (self.time, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, path, n) = \
+        fixed = "=QQBBBIBH17sBBBHBB"
+        (self.time, self.lasted, self.failed, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, path, n) = \
             struct.unpack_from(fixed, data)
         assert path == 0
         at = struct.calcsize(fixed)
@@ -102,7 +103,7 @@ class Intercept:
 
     def __init__(self, program, directory, addresses=True, connected=True, first=False, env=None, **more):
         self.addresses, self.connected, self.first = addresses, connected, first
-        self.events, self.raw, self.wake, self.finished = [], b"", threading.Condition(), False
+        self.events, self.ends, self.raw, self.wake, self.finished = [], [], b"", threading.Condition(), False
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control = control
         self.handover, handover = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -124,7 +125,7 @@ class Intercept:
         fds = [memfd(settings(**more))]
         if credentials:
             fds.append(memfd(secrets(credentials), sealed=True))
-        socket.send_fds(control, [struct.pack(HEAD, START, 0, 1, 0, 0)], fds)
+        socket.send_fds(control, [struct.pack(HEAD, START, 0, WIRE_VERSION, 0, 0)], fds)
         for fd in fds:
             os.close(fd)
         kind, _, payload = self.receive()
@@ -146,7 +147,7 @@ class Intercept:
         if not data:
             raise EOFError
         kind, count, version, _, dropped = struct.unpack_from(HEAD, data)
-        assert version == 1 and dropped == 0, (version, dropped)
+        assert version == WIRE_VERSION and dropped == 0, (version, dropped)
         return kind, count, data[struct.calcsize(HEAD):]
 
     def hear(self):
@@ -159,7 +160,7 @@ class Intercept:
                         for _ in range(count):
                             e = Event(payload)
                             payload = payload[e.size:]
-                            self.events.append(e)
+                            (self.ends if e.lasted else self.events).append(e)
                         assert not payload
                     if kind == READY:
                         self.finished = True
@@ -220,7 +221,7 @@ class Intercept:
         self.listener.close()
         self.handover.close()
         try:
-            self.control.send(struct.pack(HEAD, FINISH, 0, 1, 0, 0))
+            self.control.send(struct.pack(HEAD, FINISH, 0, WIRE_VERSION, 0, 0))
         except OSError:
             pass
         try:

@@ -2,10 +2,12 @@
 spans, and a collector that costs the command nothing."""
 import contextlib
 import datetime
+import http.server
 import json
 import os
 import re
 import socket
+import threading
 import time
 
 from feed import check, each, row, same
@@ -484,6 +486,131 @@ enabled = true
 def with_network(url, **more):
     first, rest = NETWORK.split("\n", 1)
     return f"{first}\n{otel(url, **more)}{rest}"
+
+
+TALK = """
+import socket, sys, time, urllib.parse, os
+def tunnel(to):
+    p = urllib.parse.urlsplit(os.environ["HTTP_PROXY"])
+    s = socket.create_connection((p.hostname, p.port))
+    s.sendall(f"CONNECT {to} HTTP/1.1\\r\\nHost: {to}\\r\\n\\r\\n".encode())
+    return s, s.recv(4096).split(b" ")[1].decode()
+a, first = tunnel(sys.argv[1])
+b, second = tunnel(sys.argv[1])
+c, third = tunnel("127.0.0.1:1")
+c.close()
+time.sleep(0.2)
+b.close()
+time.sleep(0.3)
+print(first, second, third)
+"""  # a stays open until the end
+
+
+def answer_ends(server):
+    """A server that says nothing and closes when its client does."""
+
+    def one(s):
+        with s, contextlib.suppress(OSError):
+            while s.recv(4096):
+                pass
+
+    while True:
+        threading.Thread(target=one, args=(server.accept()[0],), daemon=True).start()
+
+
+REQUESTS = """[[permissions.net.network.requests]]
+host = "127.0.0.1"
+methods = ["GET"]
+path = "/**"
+decision = "allow"
+"""
+
+
+@each("sandbox.connections.{}", {"tunnels": "", "looked-into": REQUESTS})
+def connections(w, more):
+    """A span is as long as its connection, and each connection has one."""
+    c = w.collector()
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=answer_ends, args=(server,), daemon=True).start()
+    at = f"127.0.0.1:{server.getsockname()[1]}"
+    rules = f'"{at}" = "allow"\n"127.0.0.1:1" = "allow"\n'
+    run = Run(w, config=with_network(c.url()) + rules + more)
+    run.c = c
+    r = run.bawn("sandbox", "--", "/usr/bin/python3", "-c", TALK, at)
+    same(r.stdout, b"200 200 502\n", f"what the proxy said ({r.stderr[-300:]!r})")
+    spans = run.spans("bawn.sandbox")
+    tree(spans, "bawn.sandbox")
+    command = next(s for s in spans if s["name"] == "bawn.command")
+    found = sorted(
+        (s for s in spans if s["name"] == "bawn.network"),
+        key=lambda s: s["endTimeUnixNano"] - s["startTimeUnixNano"],
+    )
+    same([s["status_code"] for s in found], [2, 1, 1], "their status (that to port 1 could not be made)")
+    for s in found:
+        same(s["parentSpanId"], command["spanId"], "the parent")
+        same(s["attributes"]["server.address"], "127.0.0.1", "server.address")
+        same(s["attributes"]["network.policy.decision"], "allow", "the decision")
+    lasted = [(s["endTimeUnixNano"] - s["startTimeUnixNano"]) / 1e9 for s in found]
+    check(lasted[1] >= 0.19 and lasted[2] >= lasted[1] + 0.28, f"they lasted {lasted}")
+    three = until(lambda: len(run.events("network_proxy.policy_decision")) == 3, 8)
+    check(three, "the decisions are not two, for two places, and one sum")
+
+
+REQUEST = """
+import http.client, os, sys, urllib.parse
+p = urllib.parse.urlsplit(os.environ["HTTP_PROXY"])
+c = http.client.HTTPConnection(p.hostname, p.port)
+for i in range(int(sys.argv[2])):
+    c.request("GET", f"http://{sys.argv[1]}{sys.argv[3]}")
+    r = c.getresponse()
+    print(r.status, r.read().decode())
+"""
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(0.1)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *a):
+        pass
+
+
+def requests(w, n, path):
+    """N requests over one connection, their spans."""
+    c = w.collector()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = f"127.0.0.1:{server.server_port}"
+    run = Run(w, config=with_network(c.url()) + f'"{at}" = "allow"\n')
+    run.c = c
+    r = run.bawn("sandbox", "--", "/usr/bin/python3", "-c", REQUEST, at, str(n), path)
+    same(r.stdout, b"200 ok\n" * n, f"what the server said ({r.stderr[-300:]!r})")
+    spans = run.spans("bawn.sandbox")
+    tree(spans, "bawn.sandbox")
+    server.shutdown()
+    return [s for s in spans if s["name"] == "bawn.network"]
+
+
+@row("sandbox.requests")
+def some_requests(w):
+    """Of plain HTTP each request has its span, though one connection carries them."""
+    found = requests(w, 3, "/slow")
+    same(len(found), 3, "spans")
+    for s in found:
+        check(s["endTimeUnixNano"] - s["startTimeUnixNano"] >= 10**8, "it is shorter than its answer took")
+
+
+@row("sandbox.many-requests")
+def many_requests(w):
+    same(len(requests(w, 1100, "/")), 1000, "spans")
 
 
 @row("sandbox.network-decisions")

@@ -224,6 +224,8 @@ static struct wire_event event(const char *host, unsigned protocol, const char *
 static void assert_event(const struct wire_event *a, const struct wire_event *b)
 {
     assert_int_equal(a->time_ms, b->time_ms);
+    assert_int_equal(a->lasted_us, b->lasted_us);
+    assert_int_equal(a->failed, b->failed);
     assert_int_equal(a->request.port, b->request.port);
     assert_int_equal(a->request.protocol, b->request.protocol);
     assert_int_equal(a->request.host.kind, b->request.host.kind);
@@ -242,7 +244,7 @@ static void assert_event(const struct wire_event *a, const struct wire_event *b)
     assert_string_equal(a->path, b->path);
 }
 
-static size_t some_events(struct wire_event ret[5])
+static size_t some_events(struct wire_event ret[6])
 {
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         numbered[i] = rules[i];
@@ -269,13 +271,17 @@ static size_t some_events(struct wire_event ret[5])
                                  .answer = {NET_ALLOW, NET_ALLOWED},
                                  .method = "GET",
                                  .path = "/run/a socket \xc3\xa4"};
-    return 5;
+    ret[5] = event("ended.example.com", NET_TCP, "");
+    ret[5].lasted_us = 5000000000;
+    ret[5].failed = true;
+    ret[5].answer = (struct netanswer){NET_ALLOW, NET_ALLOWED};
+    return 6;
 }
 
 static void test_events(void **state)
 {
     (void)state;
-    struct wire_event events[5], got;
+    struct wire_event events[6], got;
     size_t n = some_events(events);
     _cleanup_strbuf_ struct strbuf out = {0};
     for (size_t i = 0; i < n; i++)
@@ -292,7 +298,7 @@ static void test_events(void **state)
 static void test_events_cut(void **state)
 {
     (void)state;
-    struct wire_event events[5], got;
+    struct wire_event events[6], got;
     size_t n = some_events(events);
     for (size_t i = 0; i < n; i++) {
         _cleanup_strbuf_ struct strbuf out = {0};
@@ -308,11 +314,32 @@ static void test_events_cut(void **state)
     }
 }
 
+/* Only what was allowed can end, and only what ended can have failed. */
+static void test_event_that_cannot_be(void **state)
+{
+    (void)state;
+    struct wire_event e = event("www.example.com", NET_HTTPS, ""), got;
+    static const struct {
+        enum net_decision decision;
+        uint64_t lasted_us;
+        bool failed;
+    } table[] = {{NET_DENY, 1, false}, {NET_ASK, 1, false}, {NET_ALLOW, 0, true}};
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        _cleanup_strbuf_ struct strbuf out = {0};
+        e.answer = (struct netanswer){table[i].decision, NET_ALLOWED};
+        e.lasted_us = table[i].lasted_us;
+        e.failed = table[i].failed;
+        wire_event_write(&e, &out);
+        struct bytes text = {out.p, out.n};
+        assert_int_equal(wire_event_read(&text, numbered, ARRAY_LEN(rules), &got), -EINVAL);
+    }
+}
+
 /* Every byte, each of its values: refused, or it is a host and a rule that this side knows, too. */
 static void test_events_hostile(void **state)
 {
     (void)state;
-    struct wire_event events[5], got;
+    struct wire_event events[6], got;
     size_t n = some_events(events);
     for (size_t i = 0; i < n; i++) {
         _cleanup_strbuf_ struct strbuf out = {0};
@@ -344,7 +371,7 @@ static void test_events_hostile(void **state)
 static void test_event_of_unknown_rule(void **state)
 {
     (void)state;
-    struct wire_event events[5], got;
+    struct wire_event events[6], got;
     (void)some_events(events);
     _cleanup_strbuf_ struct strbuf out = {0};
     wire_event_write(&events[2], &out); /* of rule 2 */
@@ -490,17 +517,12 @@ static void test_bad_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_settings_cut),
-        cmocka_unit_test(test_settings_hostile),
-        cmocka_unit_test(test_settings_memory),
-        cmocka_unit_test(test_text_with_nul),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_events_cut),
-        cmocka_unit_test(test_events_hostile),
-        cmocka_unit_test(test_event_of_unknown_rule),
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_settings),         cmocka_unit_test(test_settings_cut),
+        cmocka_unit_test(test_settings_hostile), cmocka_unit_test(test_settings_memory),
+        cmocka_unit_test(test_text_with_nul),    cmocka_unit_test(test_events),
+        cmocka_unit_test(test_events_cut),       cmocka_unit_test(test_event_that_cannot_be),
+        cmocka_unit_test(test_events_hostile),   cmocka_unit_test(test_event_of_unknown_rule),
+        cmocka_unit_test(test_messages),         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_bad_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
