@@ -147,6 +147,14 @@ def status_of(pid, key):
         return re.search(rf"^{key}:\s*(.*)$", f.read(), re.M)[1]
 
 
+def ended(pid):
+    """Gone, or waited for: between two looks it may go."""
+    try:
+        return status_of(pid, "State")[0] == "Z"
+    except OSError:
+        return True
+
+
 READY = "echo ready; read -r line; "
 CLOSED = (f"{CURL}; echo proxied $?; {CURL} -x $ALL_PROXY; echo socks $?; unset $(compgen -e | grep -i proxy); {CURL}; echo bare $?; "
           "curl -sS -m 30 http://93.184.215.20/hello; echo literal $?")
@@ -168,7 +176,7 @@ def ended_by(number):
     def end(s):
         with Running(s, READY + CLOSED) as w:
             os.kill(w.proxy, number)
-            until(lambda: not os.path.exists(f"/proc/{w.proxy}") or status_of(w.proxy, "State")[0] == "Z")
+            until(lambda: ended(w.proxy))
             r = w.go()
         nothing_passes(r)
         says_so(r)
@@ -206,7 +214,7 @@ def ends_with_the_command(s):
 def ends_with_bawn(s):
     with Running(s, READY + "sleep 100") as w:
         os.kill(w.p.pid, signal.SIGKILL)
-        gone = until(lambda: not os.path.exists(f"/proc/{w.proxy}") or status_of(w.proxy, "State")[0] == "Z")
+        gone = until(lambda: ended(w.proxy))
         need(gone, "bawn-proxy outlives bawn")
 
 
@@ -706,5 +714,5 @@ def warned_of_what_is_dangerous(s):
 @case
 def nothing_left_behind(s):
     left = [f"{p} {comm(int(p))}" for p in filter(str.isdigit, os.listdir("/proc")) if comm(int(p)).startswith("bawn")
-            and not until(lambda p=p: not os.path.exists(f"/proc/{p}") or status_of(p, "State")[0] == "Z", 5)]
+            and not until(lambda p=p: ended(p), 5)]
     need(not left, f"still there: {left}")

@@ -39,7 +39,7 @@ def marked(mark):
 
 def helpers():
     return {int(p) for p in filter(str.isdigit, os.listdir("/proc")) if events.comm(int(p)) in ("bawn-proxy", "bawn-intercept")
-            and events.status_of(int(p), "State")[0] != "Z"}
+            and not events.ended(int(p))}
 
 
 def mounts():
@@ -217,7 +217,7 @@ def two_at_once_and_one_is_killed(s):
     with Left(s) as left, Running(s, events.READY + CURL, env=left.env()) as a:
         with Running(s, events.READY + CURL, env=left.env()) as b:
             os.kill(b.p.pid, signal.SIGKILL)
-            need(until(lambda: not os.path.exists(f"/proc/{b.proxy}") or events.status_of(b.proxy, "State")[0] == "Z"), "its proxy lives")
+            need(until(lambda: events.ended(b.proxy)), "its proxy lives")
         r = a.go()
         need("hello" in r.text, f"{r.text!r} {r.errors!r}")
 

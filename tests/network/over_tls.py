@@ -473,7 +473,7 @@ def speaker_killed(s):
         with Running(s, READY + ASKS, env=up.environ()) as w:
             pid = next(k for k in tree(w.p.pid) if comm(k) == "bawn-intercept")
             os.kill(pid, signal.SIGKILL)
-            until(lambda: not os.path.exists(f"/proc/{pid}") or events.status_of(pid, "State")[0] == "Z")
+            until(lambda: events.ended(pid))
             r = w.go()
         need("HTTP/1.1 502" in r.text and REFUSED in r.text and "hello" not in r.text, "no 502", r)
         need(not up.connections or set(up.first) <= {b""}, f"sent: {up.first}", r)
