@@ -56,10 +56,11 @@ char *path_join(struct arena *a, const char *base, const char *path)
 
 bool path_is_below(const char *path, const char *prefix)
 {
-    size_t n = strlen(prefix);
-    if (n == 1 && prefix[0] == '/')
+    if (prefix[0] == '/' && prefix[1] == '\0')
         return path[0] == '/';
-    return strncmp(path, prefix, n) == 0 && (path[n] == '\0' || path[n] == '/');
+    for (; *prefix && *path == *prefix; path++)
+        prefix++;
+    return *prefix == '\0' && (*path == '\0' || *path == '/');
 }
 
 size_t path_depth(const char *path)

@@ -368,7 +368,10 @@ static int walk_steps(struct steps *s, struct resolved *ret)
 
 static int look_slowly(struct resolver *r, const char *path, struct resolved *ret)
 {
-    struct steps s = {.r = r, .fd = -1};
+    struct steps s; /* twelve KiB that are not worth clearing for each path */
+    s.r = r;
+    s.fd = -1;
+    s.named = false;
     size_t n = strlen(path);
     if (n >= MAX_PATH_BYTES)
         return -ENAMETOOLONG;
