@@ -44,6 +44,7 @@ check:
 bench:
 	@tools/packages tests/packages-build.txt tests/bench/packages.txt
 	@$(MAKE) --no-print-directory all release
+	@meson configure $(BUILD) -Dtests=true && ninja --quiet -C $(BUILD)
 	@BAWN=build-release/bawn tests/bench/run
 
 fuzz:
