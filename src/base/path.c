@@ -288,14 +288,6 @@ int path_read_file(int dirfd, const char *path, size_t max, struct strbuf *out, 
     return r < 0 ? error_errno(err, r, "cannot read %s", show(path)) : 0;
 }
 
-struct linux_dirent64 {
-    uint64_t d_ino;
-    int64_t d_off;
-    unsigned short d_reclen;
-    unsigned char d_type;
-    char d_name[];
-};
-
 int directory_each(int fd, bool (*see)(void *data, const char *name), void *data)
 {
     char buf[4096] __attribute__((aligned(8)));

@@ -49,6 +49,15 @@ int path_mkdirs(const char *path, unsigned mode);
 /* Reads a whole regular file of at most MAX bytes; a directory, a FIFO or a device is refused. */
 int path_read_file(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *err);
 
+/* What getdents64(2) fills its buffer with. */
+struct linux_dirent64 {
+    uint64_t d_ino;
+    int64_t d_off;
+    unsigned short d_reclen;
+    unsigned char d_type;
+    char d_name[];
+};
+
 /* Calls SEE with each name in the directory FD but "." and ".."; ends early when it returns false.
  * FD was not read yet. 0 or a negative errno. */
 int directory_each(int fd, bool (*see)(void *data, const char *name), void *data);

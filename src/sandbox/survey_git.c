@@ -219,14 +219,6 @@ struct scan {
     char path[MAX_PATH_BYTES + MAX_NAME_BYTES + 2];
 };
 
-struct linux_dirent64 {
-    uint64_t d_ino;
-    int64_t d_off;
-    unsigned short d_reclen;
-    unsigned char d_type;
-    char d_name[];
-};
-
 /* There is a `.git` in DIR. */
 static int found_repository(struct scan *k, const char *dir, struct error *err)
 {

@@ -40,14 +40,6 @@
 #define WALK_MAX_WORKERS 4u
 #define POOL_SLOTS       64u
 
-struct linux_dirent64 {
-    uint64_t d_ino;
-    int64_t d_off;
-    unsigned short d_reclen;
-    unsigned char d_type;
-    char d_name[];
-};
-
 /* ---- what is shared between processes ---- */
 
 enum slot_state { SLOT_EMPTY, SLOT_WRITING, SLOT_READY, SLOT_READING };
