@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 import limits
 
@@ -19,6 +20,7 @@ STARTS = int(os.environ.get("BAWN_ESCAPE_STARTS", "200"))
 TIMEOUT = 30
 NO_NAMES = ("-c", "protected_names=[]", "-c", "protected_agent_names=[]")
 RAN = "the attempt ran"
+LONGEST = ("races", "judge")
 
 
 class Attempt:
@@ -277,7 +279,9 @@ class Scene:
             out.seek(0)
             self.output = out.read().decode(errors="replace")
         effect = a.effect(self) if a.effect else None
-        changed = not a.o_changes and self.tree() != before
+        after = self.tree()
+        changed = [] if a.o_changes else sorted(p for p in before.keys() | after.keys()
+                                                if before.get(p) != after.get(p))
         leaked = a.leak and self.token in self.output
         if a.effect:
             got_out = bool(effect)
@@ -287,7 +291,8 @@ class Scene:
             got_out = self.status == 0
         if self.inside and (changed or leaked):
             if changed:
-                self.notes.append("the directory outside changed")
+                self.notes.append("the directory outside changed: " + ", ".join(
+                    os.fsdecode(p)[len(self.o) + 1:] + ("" if p in after else " is gone") for p in changed[:4]))
             got_out = True
         return got_out
 
@@ -381,7 +386,52 @@ def cannot_start(program):
         scene.close()
 
 
-def run_all(attempts, verbose, bare_only=False, seen=False):
+def tell(attempt, program, verbose, bare_only, seen):
+    """(whether it passed, what there is to say) of one attempt."""
+    verdict, scene = judge(attempt, program, bare_only, seen)
+    label = f"{attempt.theme}/{attempt.name}"
+    text = [f"FAIL  {label}: {verdict}" + "".join(f"; {n}" for n in scene.notes) if verdict else f"ok    {label}"]
+    if verbose or verdict:
+        text += ["        | " + line for line in scene.output.strip().splitlines()[:12]]
+    if verdict:
+        text.append(f"        | status {scene.status}")
+    return verdict is None, "\n".join(text)
+
+
+def beside(jobs, attempts, program, tell_one):
+    """Yields what tell_one says of each, `jobs` at a time. Each has a process of its own: an attempt may put
+    any descriptor number in the place of another, and one that dies is one that failed."""
+    waiting, running = list(reversed(attempts)), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            a = waiting.pop()
+            path = f"{program}/told.{len(waiting)}"
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    good, text = tell_one(a)
+                    with open(path, "w", encoding="utf-8", errors="replace") as f:
+                        f.write(text)
+                    code = 0 if good else 3
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    sys.stdout.flush()
+                    os._exit(code)
+            running[pid] = a, path
+        pid, status = os.wait()
+        a, path = running.pop(pid)
+        code = os.waitstatus_to_exitcode(status)
+        if code in (0, 3):
+            with open(path, encoding="utf-8") as f:
+                yield code == 0, f.read()
+            os.unlink(path)
+        else:
+            yield False, f"FAIL  {a.theme}/{a.name}: the test itself ended with {code}"
+
+
+def run_all(attempts, verbose, bare_only=False, seen=False, jobs=1):
     if not os.environ.get("BAWN") and not bare_only:
         print("run: BAWN is not set", file=sys.stderr)
         return 2
@@ -394,32 +444,25 @@ def run_all(attempts, verbose, bare_only=False, seen=False):
             print("0 passed, 1 failed")
             return 1
     passed = failed = 0
-    left = []
+    chosen, left = [], []
+    for a in attempts:
+        label = f"{a.theme}/{a.name}"
+        why = limits.reason(BACKEND, label)
+        if (a.user == "root" or a.needs_root) and os.geteuid() != 0:
+            left.append(label)
+        elif a.needs and not os.path.exists(a.needs):
+            print(f"  -   {label}: this machine has no {a.needs} to reach", flush=True)
+        elif why:
+            print(f"  -   {label}: not held by {BACKEND}: {why}", flush=True)
+        else:
+            chosen.append(a)
+    # Most of an attempt is waiting, so several run at a time; those that wait longest begin.
+    chosen.sort(key=lambda a: a.theme not in LONGEST)
     try:
-        for a in attempts:
-            label = f"{a.theme}/{a.name}"
-            if (a.user == "root" or a.needs_root) and os.geteuid() != 0:
-                left.append(label)
-                continue
-            if a.needs and not os.path.exists(a.needs):
-                print(f"  -   {label}: this machine has no {a.needs} to reach", flush=True)
-                continue
-            why = limits.reason(BACKEND, label)
-            if why:
-                print(f"  -   {label}: not held by {BACKEND}: {why}", flush=True)
-                continue
-            verdict, scene = judge(a, program, bare_only, seen)
-            if verdict is None:
-                passed += 1
-                print(f"ok    {label}", flush=True)
-            else:
-                failed += 1
-                print(f"FAIL  {label}: {verdict}" + "".join(f"; {n}" for n in scene.notes), flush=True)
-            if verbose or verdict:
-                for line in scene.output.strip().splitlines()[:12]:
-                    print("        | " + line, flush=True)
-                if verdict:
-                    print(f"        | status {scene.status}", flush=True)
+        for good, text in beside(jobs, chosen, program, lambda a: tell(a, program, verbose, bare_only, seen)):
+            passed += good
+            failed += not good
+            print(text, flush=True)
         if left:
             print(f"  -   {len(left)} attempts take root and were left out: {', '.join(left)}")
     finally:
