@@ -438,6 +438,7 @@ static int find_bwrap(struct setup *s, struct error *err)
         fit = request.state_dir && probe_bwrap(&request, &probe);
     }
     s->bwrap.path = fit ? arena_strdup(&s->arena, probe.path) : NULL;
+    s->bwrap.pins = fit && probe.pins;
     s->bwrap.why = fit ? NULL : arena_strdup(&s->arena, probe.result.detail);
     /* Where bwrap was asked for by name there is no other: the error says all. */
     s->start_warning = s->config->backend == BACKEND_BWRAP ? NULL : probe_start_warning(&probe);

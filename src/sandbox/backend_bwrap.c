@@ -1,8 +1,10 @@
 /*
  * The bwrap backend: the plan as a command line for bubblewrap, which makes namespaces and mounts
- * and then starts bawn's own init (stage.c) as pid 1. bwrap finds its paths by name; init looks
- * every one up again before the command starts, so a link swapped in between ends the start instead
- * of moving a wall. The arguments travel through a memfd (`--args`): no limit on their length, and
+ * and then starts bawn's own init (stage.c) as pid 1. bwrap finds its paths by name; what it binds
+ * it is given as descriptors where it takes them (0.10 and later: it compares after each mount and
+ * gives up before it would make the next mount point in the wrong place), and init looks every path
+ * up again before the command starts, so a link swapped in between ends the start instead of moving
+ * a wall. The arguments travel through a memfd (`--args`): no limit on their length, and
  * nobody's `ps` shows them. Which bwrap is fit is probe.c's business.
  *
  * What bwrap brings that a sandbox of bawn's does not have is taken away again: it would put the
@@ -15,6 +17,7 @@
 #include "sandbox/backend.h"
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/guard.h"
@@ -23,8 +26,10 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static void word(struct strbuf *b, const char *s)
@@ -80,13 +85,18 @@ static void put_way(struct strbuf *b, const struct plan *p, size_t index)
     }
 }
 
-static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, int self,
+/* FD: what bwrap takes over for this mount, or -1. */
+static int put_mount(struct strbuf *b, const struct plan_mount *m, int fd, int self,
                      struct error *err)
 {
-    char number[16];
+    char number[32];
     switch (m->op) {
     case MOUNT_BIND:
-        words(b, m->write ? "--bind" : "--ro-bind", m->path);
+        (void)snprintf(number, sizeof(number), "%d", fd);
+        if (fd >= 0)
+            words(b, m->write ? "--bind-fd" : "--ro-bind-fd", number);
+        else
+            words(b, m->write ? "--bind" : "--ro-bind", m->path);
         word(b, m->path);
         return 0;
     case MOUNT_MASK:
@@ -97,7 +107,7 @@ static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, in
                 words(b, "--remount-ro", m->path);
             return 0;
         }
-        (void)snprintf(number, sizeof(number), "%d", empty);
+        (void)snprintf(number, sizeof(number), "%d", fd);
         words(b, "--perms", "0000");
         words(b, "--ro-bind-data", number);
         word(b, m->path);
@@ -128,7 +138,7 @@ static int put_mount(struct strbuf *b, const struct plan_mount *m, int empty, in
         word(b, m->path);
         return 0;
     case MOUNT_TEXT:
-        (void)snprintf(number, sizeof(number), "%d", empty);
+        (void)snprintf(number, sizeof(number), "%d", fd);
         words(b, "--perms", "0444");
         words(b, "--ro-bind-data", number);
         word(b, m->path);
@@ -168,8 +178,71 @@ static int empty_file(struct error *err)
     return fd < 0 ? error_errno(err, -errno, "cannot make a mask") : fd;
 }
 
-static int make_arguments(const struct launch *l, struct strbuf *b, int self, int *fds, size_t cap,
-                          size_t *n_fds, struct error *err)
+/* What the survey saw, held. */
+static int pin(const struct plan_mount *m, struct error *err)
+{
+    _cleanup_fd_ int fd = stage_open(m->path);
+    struct stat st;
+    if (fd == -EMFILE || fd == -ENFILE)
+        return fd;
+    if (fd < 0 || fstat(fd, &st) < 0 ||
+        ((m->dev || m->ino) && (st.st_dev != m->dev || st.st_ino != m->ino)))
+        return error_set(err, -ESTALE, "%s changed while the sandbox was being set up",
+                         show(m->path));
+    int r = fd_set_cloexec(fd, false);
+    return r < 0 ? error_errno(err, r, "cannot hold %s", show(m->path)) : steal_fd(&fd);
+}
+
+/* The descriptors that bwrap inherits, one a mount at most. */
+struct handed {
+    int *fds;
+    size_t n;
+};
+
+static void handed_close(struct handed *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        fd_close(h->fds[i]);
+    free(h->fds);
+}
+
+/* Placeholders hold descriptors, what is bound does, and bwrap needs some of its own. The command
+ * gets the caller's limit back. */
+static void raise_nofile(const struct launch *l)
+{
+    struct rlimit want = l->nofile;
+    want.rlim_cur = want.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &want);
+}
+
+/* What bwrap takes over for this mount: -1 for nothing. */
+static int hand_over(const struct launch *l, const struct plan_mount *m, struct handed *h,
+                     int *ret_fd, struct error *err)
+{
+    int fd = -1;
+    if (m->op == MOUNT_MASK && !m->is_dir)
+        fd = empty_file(err);
+    else if (m->op == MOUNT_TEXT)
+        fd = copy_of(l, m->path, err);
+    else if (m->op == MOUNT_BIND && l->plan->bwrap_pins && m->path[1])
+        fd = pin(m, err);
+    else {
+        *ret_fd = -1;
+        return 0;
+    }
+    if (fd == -EMFILE || fd == -ENFILE) {
+        error_set(err, -E2BIG, "more than %zu mounts need more descriptors than there are", h->n);
+        error_hint(err, "sandbox_backend = \"bundled\"");
+        return -E2BIG;
+    }
+    if (fd < 0)
+        return fd;
+    h->fds[h->n++] = *ret_fd = fd;
+    return 0;
+}
+
+static int make_arguments(const struct launch *l, struct strbuf *b, int self, struct handed *h,
+                          struct error *err)
 {
     const struct plan *p = l->plan;
     static const char *const always[] = {
@@ -203,25 +276,11 @@ static int make_arguments(const struct launch *l, struct strbuf *b, int self, in
             error_hint(err, "sandbox_backend = \"bundled\"");
             return -ENOTSUP;
         }
-        int empty = -1;
-        if (m->op == MOUNT_MASK && !m->is_dir) {
-            if (*n_fds == cap) {
-                error_set(err, -E2BIG, "more than %zu masked files are too many for bwrap", cap);
-                error_hint(err, "sandbox_backend = \"bundled\"");
-                return -E2BIG;
-            }
-            empty = empty_file(err);
-            if (empty < 0)
-                return empty;
-            fds[(*n_fds)++] = empty;
-        }
-        if (m->op == MOUNT_TEXT) {
-            if (*n_fds == cap || (empty = copy_of(l, m->path, err)) < 0)
-                return *n_fds == cap ? error_set(err, -E2BIG, "too many files for bwrap") : empty;
-            fds[(*n_fds)++] = empty;
-        }
+        int fd, r = hand_over(l, m, h, &fd, err);
+        if (r < 0)
+            return r;
         put_way(b, p, i);
-        int r = put_mount(b, m, empty, self, err);
+        r = put_mount(b, m, fd, self, err);
         if (r < 0)
             return r;
     }
@@ -301,6 +360,8 @@ int bwrap_said(const struct launch *l, struct error *err)
     size_t n_line = strcspn(p, "\n");
     /* What was there a moment ago: somebody else's doing, and worth another look by the caller. */
     const char *gone = strstr(p, "No such file or directory");
+    if (!gone)
+        gone = strstr(p, "Race condition binding dirfd");
     int code = gone && gone < p + n_line ? -ESTALE : -EIO;
     error_set(err, code, "bwrap could not set the sandbox up: %s", show_n(p, n_line));
     error_hint(
@@ -310,8 +371,6 @@ int bwrap_said(const struct launch *l, struct error *err)
 
 int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *err)
 {
-    int fds[PLAN_BWRAP_MOUNTS * 4];
-    size_t n_fds = 0;
     if (!l->plan->bwrap_path) {
         error_set(err, -ENOENT, "no bwrap that is fit was found: %s",
                   l->plan->bwrap_why ? l->plan->bwrap_why : "there is none on PATH");
@@ -320,8 +379,12 @@ int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *
     }
     _cleanup_strbuf_ struct strbuf b = {0};
     _cleanup_fd_ int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-    int r = self < 0 ? error_errno(err, -errno, "cannot open bawn's own program")
-                     : make_arguments(l, &b, self, fds, ARRAY_LEN(fds), &n_fds, err);
+    _cleanup_(handed_close) struct handed h = {
+        .fds = mem_zalloc(l->plan->n_mounts + 1, sizeof(*h.fds))};
+    raise_nofile(l);
+    int r = !h.fds     ? error_set(err, -ENOMEM, "out of memory")
+            : self < 0 ? error_errno(err, -errno, "cannot open bawn's own program")
+                       : make_arguments(l, &b, self, &h, err);
     _cleanup_fd_ int args = r < 0 ? -1 : arguments_file(&b, err);
     _cleanup_fd_ int stage = args < 0 ? -1 : stage_write(l, err);
     if (r == 0)
@@ -333,8 +396,6 @@ int bwrap_spawn(struct launch *l, pid_t *ret_pid, int *ret_pidfd, struct error *
     pid_t pid = r < 0 ? r : sys_clone3(0, &pidfd);
     if (pid == 0)
         bwrap_child(l, &start);
-    for (size_t i = 0; i < n_fds; i++)
-        fd_close(fds[i]);
     if (r < 0)
         return r;
     if (pid < 0)

@@ -607,6 +607,7 @@ static void choose_backend(struct builder *b)
     const struct bwrap_facts *f = &b->in->bwrap;
     p->bwrap_path = f->path;
     p->bwrap_why = f->why;
+    p->bwrap_pins = f->pins;
     p->backend = asked;
     p->backend_reason = "sandbox_backend says so";
     if (asked == BACKEND_BWRAP && p->net.transparent) {

@@ -117,6 +117,7 @@ struct plan {
     const char *cwd;        /* of the command */
     const char *bwrap_path; /* of BACKEND_BWRAP */
     const char *bwrap_why;  /* why there is none */
+    bool bwrap_pins;        /* see struct bwrap_facts */
 
     bool root_is_host;         /* else the root is an empty read-only tmpfs with what is bound */
     bool root_write;           /* with root_is_host: "/" itself is writable (`:root = "write"`) */
@@ -152,6 +153,9 @@ struct plan {
 struct bwrap_facts {
     const char *path; /* the first on PATH that is fit, or NULL */
     const char *why;  /* why none is fit, for --explain */
+    /* It takes what it binds as descriptors: a name that changes while it mounts ends the start
+     * before anything is made below the wrong directory. */
+    bool pins;
 };
 
 /* Past so many mounts bwrap's own cost, which grows with the square of them, is felt. */

@@ -93,6 +93,7 @@ struct bwrap_probe {
     enum bwrap_state state;    /* of the first fit one, else of the first found */
     char path[MAX_PATH_BYTES]; /* canonical; to be executed when fit, "" when missing */
     bool cached;
+    bool pins; /* of a fit one: it takes what it binds as descriptors (--bind-fd, since 0.10) */
     struct probe_result result; /* id "bwrap" */
 };
 

@@ -300,7 +300,7 @@ static void cache_key(const struct stat *st, char *buf, size_t cap)
 {
     struct stat ns = {0};
     (void)stat("/proc/self/ns/user", &ns);
-    (void)snprintf(buf, cap, "1 %llx:%llx %lld %lld.%09ld %lld.%09ld %llx ",
+    (void)snprintf(buf, cap, "2 %llx:%llx %lld %lld.%09ld %lld.%09ld %llx ",
                    (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
                    (long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
                    (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec,
@@ -316,7 +316,7 @@ static bool cache_read(int state, struct strbuf *out)
            !(st.st_mode & 077) && fd_read_all(fd, CACHE_MAX, out) == 0;
 }
 
-static bool cache_find(int state, const char *key, enum bwrap_state *ret)
+static bool cache_find(int state, const char *key, enum bwrap_state *ret, bool *ret_pins)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
     size_t n = strlen(key);
@@ -326,7 +326,8 @@ static bool cache_find(int state, const char *key, enum bwrap_state *ret)
         line += *line == '\n';
         if (strncmp(line, key, n) != 0)
             continue;
-        if (str_starts(line + n, "fit\n"))
+        *ret_pins = str_starts(line + n, "fit-pins\n");
+        if (*ret_pins || str_starts(line + n, "fit\n"))
             *ret = BWRAP_FIT;
         else if (str_starts(line + n, "escapes\n"))
             *ret = BWRAP_ESCAPES;
@@ -338,10 +339,13 @@ static bool cache_find(int state, const char *key, enum bwrap_state *ret)
 }
 
 /* The new line first, then the old ones but for those of the same key. */
-static void cache_store(int state, const char *key, enum bwrap_state verdict)
+static void cache_store(int state, const char *key, const struct bwrap_probe *b)
 {
     _cleanup_strbuf_ struct strbuf old = {0}, text = {.max = CACHE_MAX};
-    strbuf_printf(&text, "%s%s\n", key, verdict == BWRAP_FIT ? "fit" : "escapes");
+    strbuf_printf(&text, "%s%s\n", key,
+                  b->state != BWRAP_FIT ? "escapes"
+                  : b->pins             ? "fit-pins"
+                                        : "fit");
     if (cache_read(state, &old)) {
         const char *line = strbuf_text(&old);
         for (int i = 1; i < CACHE_LINES && *line; i++) {
@@ -402,6 +406,18 @@ static bool try_works(struct bwrap_probe *b)
                    *said ? show_n(said, strcspn(said, "\n")) : "it says nothing");
     set_fix(b, "see userns");
     return false;
+}
+
+/* Does it take what it binds as descriptors? Its own list of options says so. */
+static bool has_bind_fd(const struct bwrap_probe *b)
+{
+    const char *const argv[] = {b->path, "--help", NULL};
+    _cleanup_strbuf_ struct strbuf out = {0};
+    struct probe_run run = {
+        .program = b->path, .argv = argv, .envp = clean_env, .timeout_ms = RUN_MS, .out = &out};
+    int status = 0;
+    return probe_exec(&run, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+           strstr(strbuf_text(&out), " --ro-bind-fd ") && strstr(strbuf_text(&out), " --bind-fd ");
 }
 
 enum escape { ESCAPES, STAYS, UNCLEAR };
@@ -510,7 +526,7 @@ static void judge(const struct bwrap_request *q, const struct stat *st, struct b
     }
     _cleanup_fd_ int state = open(q->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cache_key(st, key, sizeof(key));
-    if (state >= 0 && !q->fresh && cache_find(state, key, &known)) {
+    if (state >= 0 && !q->fresh && cache_find(state, key, &known, &b->pins)) {
         b->cached = true;
         (known == BWRAP_FIT ? say_fit : say_escapes)(b);
         return;
@@ -525,12 +541,13 @@ static void judge(const struct bwrap_request *q, const struct stat *st, struct b
         return;
     }
     (e == STAYS ? say_fit : say_escapes)(b);
+    b->pins = e == STAYS && has_bind_fd(b);
     struct stat after;
     char key_after[256];
     if (stat(b->path, &after) == 0) {
         cache_key(&after, key_after, sizeof(key_after));
         if (str_eq(key, key_after))
-            cache_store(state, key, b->state);
+            cache_store(state, key, b);
     }
 }
 

@@ -52,7 +52,7 @@ bool stage_on_host(const struct plan *p, size_t index)
     return host && path[1];
 }
 
-static int open_beneath_no_link(const char *path)
+int stage_open(const char *path)
 {
     return path_openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0,
                         UAPI_RESOLVE_NO_SYMLINKS | UAPI_RESOLVE_NO_MAGICLINKS);
@@ -68,7 +68,7 @@ static bool parent_of(const char *path, struct stat *ret)
         return false;
     memcpy(dir, path, n);
     dir[n > 1 ? n - 1 : 1] = '\0';
-    _cleanup_fd_ int fd = open_beneath_no_link(dir);
+    _cleanup_fd_ int fd = stage_open(dir);
     return fd >= 0 && fstat(fd, ret) == 0;
 }
 
@@ -206,7 +206,7 @@ static void verify(struct launch *l, const struct plan *plan, const struct stage
         struct statfs fs;
         if (!is_checked(m) || a->own)
             continue;
-        _cleanup_fd_ int fd = open_beneath_no_link(m->path);
+        _cleanup_fd_ int fd = stage_open(m->path);
         if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOENT)
             init_fail(l, -ESTALE, "%s changed while the sandbox was being set up", show(m->path));
         if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)

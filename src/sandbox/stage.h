@@ -14,6 +14,9 @@
 /* Is the directory that mount INDEX stands in one of the host's? Not in a root of the sandbox's
  * own, nor below a mask. */
 bool stage_on_host(const struct plan *plan, size_t index);
+/* Opens what stands at PATH as O_PATH, without following a link anywhere in it. The descriptor
+ * (close-on-exec) or a negative errno. */
+int stage_open(const char *path);
 /* A sealed memfd (not close-on-exec) with everything, or a negative errno. */
 int stage_write(const struct launch *l, struct error *err);
 /* Becomes init. Never returns. */

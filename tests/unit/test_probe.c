@@ -219,6 +219,10 @@ static void write_script(const char *name, const char *text)
     "case $link in /*) how=absolute;; *) how=relative;; esac\n"                                    \
     "host=${link#*/oldroot}\n"
 static const char safe_script[] = SCRIPT_HEAD "exit 1\n";
+static const char pinning_script[] =
+    "#!/bin/sh\n"
+    "test $1 = --help && echo '    --bind-fd FD DEST' && exec echo '    --ro-bind-fd FD DEST'\n"
+    ": " SCRIPT_HEAD "exit 1\n";
 static const char escaping_script[] = SCRIPT_HEAD "mkdir $host/probe\n";
 static const char relative_file_script[] =
     SCRIPT_HEAD "test $how$kind = relativefile && : >$host/probe\n exit 1\n";
@@ -385,7 +389,17 @@ static void test_cache(void **state)
     b = probe(at("t/bin"), NULL);
     assert_true(b.cached);
     assert_int_equal(b.state, BWRAP_FIT);
+    assert_false(b.pins);
     assert_int_equal(runs("t/bin/runs"), tried);
+
+    /* One that takes descriptors, tried and remembered. */
+    write_script("t/bin/bwrap", pinning_script);
+    for (int i = 0; i < 2; i++) {
+        b = probe(at("t/bin"), NULL);
+        assert_int_equal(b.cached, i);
+        assert_int_equal(b.state, BWRAP_FIT);
+        assert_true(b.pins);
+    }
 
     /* Another program in its place: another answer, and the old line is no longer asked. */
     write_script("t/bin/bwrap", escaping_script);
