@@ -6,7 +6,9 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -554,6 +556,107 @@ def connections(w, more):
     check(lasted[1] >= 0.19 and lasted[2] >= lasted[1] + 0.28, f"they lasted {lasted}")
     three = until(lambda: len(run.events("network_proxy.policy_decision")) == 3, 8)
     check(three, "the decisions are not two, for two places, and one sum")
+
+
+DATAGRAMS = """
+import os, socket, struct, sys, time, urllib.parse
+p = urllib.parse.urlsplit(os.environ["ALL_PROXY"])
+control = socket.create_connection((p.hostname, p.port))
+control.sendall(b"\\5\\1\\0")
+control.recv(2)
+control.sendall(b"\\5\\3\\0\\1" + bytes(6))
+answer = control.recv(64)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(20)
+for part in b"one", b"two":
+    head = b"\\0\\0\\0\\1" + socket.inet_aton("127.0.0.1") + struct.pack(">H", int(sys.argv[1]))
+    s.sendto(head + part, (socket.inet_ntoa(answer[4:8]), struct.unpack(">H", answer[8:10])[0]))
+    print(s.recv(64)[-3:].decode())
+    time.sleep(0.2)
+control.close()
+time.sleep(0.3)
+"""
+
+
+@row("sandbox.datagrams")
+def datagrams(w):
+    """What goes by UDP to one destination is one span, as long as the association."""
+    c = w.collector()
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def echo():
+        while True:
+            server.sendto(*server.recvfrom(2000))
+
+    threading.Thread(target=echo, daemon=True).start()
+    port = server.getsockname()[1]
+    run = Run(w, config=with_network(c.url()) + f'"127.0.0.1:{port}" = "allow"\n')
+    run.c = c
+    r = run.bawn("sandbox", "--", "/usr/bin/python3", "-c", DATAGRAMS, str(port))
+    same(r.stdout, b"one\ntwo\n", f"what came back ({r.stderr[-300:]!r})")
+    spans = run.spans("bawn.sandbox")
+    command = tree(spans, "bawn.sandbox")["bawn.command"]
+    found = [s for s in spans if s["name"] == "bawn.network"]
+    same(len(found), 1, "spans")
+    same(found[0]["status_code"], 1, "its status")
+    same(found[0]["attributes"]["network.transport.protocol"], "socks5_udp", "its protocol")
+    lasted = (found[0]["endTimeUnixNano"] - found[0]["startTimeUnixNano"]) / 1e9
+    check(lasted >= 0.39, f"it lasted {lasted}")
+    after = (command["endTimeUnixNano"] - found[0]["endTimeUnixNano"]) / 1e9
+    check(after >= 0.29, f"the command went on for {after} after it")
+
+
+def below(pid):
+    """(pid, comm) of the processes below one, of those that are still there."""
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
+                children = [int(x) for x in f.read().split()]
+            for child in children:
+                with open(f"/proc/{child}/comm", encoding="ascii") as f:
+                    yield child, f.read().rstrip("\n")
+                yield from below(child)
+
+
+HOLD = """
+import socket, sys, time, urllib.parse, os
+p = urllib.parse.urlsplit(os.environ["HTTP_PROXY"])
+s = socket.create_connection((p.hostname, p.port))
+s.sendall(f"CONNECT {sys.argv[1]} HTTP/1.1\\r\\nHost: {sys.argv[1]}\\r\\n\\r\\n".encode())
+print(s.recv(4096).split(b" ")[1].decode(), flush=True)
+sys.stdin.read()
+"""
+
+
+@row("sandbox.late-end")
+def late_end(w):
+    """An end that is noticed after the command has ended is within the command's span."""
+    c = w.collector()
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=answer_ends, args=(server,), daemon=True).start()
+    at = f"127.0.0.1:{server.getsockname()[1]}"
+    run = Run(w, config=with_network(c.url()) + f'"{at}" = "allow"\n')
+    run.c = c
+    p = w.popen(
+        [w.scene.bawn, "sandbox", "--", "/usr/bin/python3", "-c", HOLD, at],
+        env={"OTEL_BLRP_SCHEDULE_DELAY": "40"},
+        stdin=subprocess.PIPE,
+    )
+    same(p.stdout.readline(), b"200\n", "what the proxy said")
+    proxy = next(pid for pid, comm in below(p.pid) if comm == "bawn-proxy")
+    os.kill(proxy, signal.SIGSTOP)
+    try:
+        p.stdin.close()
+        time.sleep(0.1)
+    finally:
+        os.kill(proxy, signal.SIGCONT)
+    same(p.wait(20), 0, "the exit status")
+    spans = run.spans("bawn.sandbox")
+    command = tree(spans, "bawn.sandbox")["bawn.command"]
+    found = [s for s in spans if s["name"] == "bawn.network"]
+    same(len(found), 1, "spans")
+    same(found[0]["endTimeUnixNano"], command["endTimeUnixNano"], "its end, and the command's")
 
 
 REQUEST = """
