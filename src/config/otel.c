@@ -298,7 +298,7 @@ static int read_headers(struct reader *r, const struct one *o)
 static int read_file(struct reader *r, const struct source *s, const char **ret)
 {
     const char *path = s->text, *base = NULL;
-    if (!*path)
+    if (!path || !*path)
         return fault(r, s, NULL, "the path is empty");
     if (s->value && path[0] == '~' && (path[1] == '/' || !path[1])) {
         base = variable(r, "HOME");
