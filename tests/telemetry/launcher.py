@@ -644,13 +644,16 @@ def late_end(w):
         stdin=subprocess.PIPE,
     )
     same(p.stdout.readline(), b"200\n", "what the proxy said")
-    proxy = next(pid for pid, comm in below(p.pid) if comm == "bawn-proxy")
-    os.kill(proxy, signal.SIGSTOP)
+    proxies = [pid for pid, comm in below(p.pid) if comm == "bawn-proxy"]
+    check(proxies, "no bawn-proxy")
+    for pid in proxies:
+        os.kill(pid, signal.SIGSTOP)
     try:
         p.stdin.close()
         time.sleep(0.1)
     finally:
-        os.kill(proxy, signal.SIGCONT)
+        for pid in proxies:
+            os.kill(pid, signal.SIGCONT)
     same(p.wait(20), 0, "the exit status")
     spans = run.spans("bawn.sandbox")
     command = tree(spans, "bawn.sandbox")["bawn.command"]
