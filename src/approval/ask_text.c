@@ -224,6 +224,8 @@ bool ask_put_question(struct strbuf *out, const struct ask_look *look, const str
               : q->outside ? "bawn: may this run OUTSIDE THE SANDBOX?"
                            : "bawn: may this run?");
     bool left_out = q->reach && put_text(out, look, "reach", q->reach, note_rows);
+    if (q->asker)
+        left_out |= put_text(out, look, "asks", q->asker, note_rows);
     left_out |= put_text(out, look, "command", q->text ? q->text : "", text_rows);
     if (q->cwd)
         left_out |= put_text(out, look, "in", q->cwd, note_rows);

@@ -108,6 +108,7 @@ bool question_json(struct arena *a, const struct question *q, struct strbuf *out
         json_kv_string(&j, "reach", q->reach);
         json_kv_string(&j, "allow_rule", q->allow_rule);
         json_kv_string(&j, "deny_rule", q->deny_rule);
+        json_kv_string(&j, "asker", q->asker);
     }
     json_end_object(&j);
     strbuf_putc(out, '\n');

@@ -40,6 +40,7 @@ struct question {
      * command itself. Then the lines that ANSWER_REMEMBER and ANSWER_NEVER would write, each NULL
      * where that is not offered; there are no suggestions. */
     const char *reach, *allow_rule, *deny_rule;
+    const char *asker; /* the process that wants to: "/usr/bin/curl[1234]", or NULL */
 };
 
 struct answer {
@@ -66,7 +67,8 @@ int question_ask_terminal(struct arena *a, const struct question *q, const char 
  *         "what":[…],"outside":…,"choices":["once",…],
  *         "suggestions":[{"prefix":[…],"words":[all of them],"max":N,"min":N,"rule":…}],
  *         "rules_file":…|null}
- *        and about a destination "reach":…, "allow_rule":…|null, "deny_rule":…|null
+ *        and about a destination "reach":…, "allow_rule":…|null, "deny_rule":…|null,
+ *         "asker":…|null
  *   in   {"id": the same,"decision": one of the choices}
  *        "message":…   with "no": a word to the agent, at most MAX_ANSWER_WORD bytes
  *        "by":…        "user" (when it is not there) or "reviewer"

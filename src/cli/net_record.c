@@ -14,12 +14,15 @@
 #define MOST_WAITING 64u   /* lines of one append */
 #define MOST_SHOWN   5u    /* hosts that the person is told of at the end */
 #define MOST_ENDED   1000u /* connections: other spans need room as well */
+#define MOST_LOOKING 200u  /* milliseconds of a run, for who asks: the command waits for them */
 
 struct seen {
     struct wire_event event; /* the first */
     uint64_t count;
     struct denial_net net; /* of a refusal */
     const char *path;      /* of a refused Unix socket, redacted */
+    pid_t pid;             /* of who asked first, or 0 */
+    const char *exe;
 };
 
 struct net_record {
@@ -35,6 +38,7 @@ struct net_record {
     bool audit_tried, audit_lost;
     size_t flushed; /* of `seen`, that are in the log */
     size_t ended;   /* connections that a collector was told of */
+    int64_t looking_us;
 };
 
 /* ---- what is the same ---- */
@@ -118,7 +122,9 @@ static void note_refusal(struct net_record *r, struct seen *s)
                                  .rule = rule ? rule->pattern : NULL,
                                  .file = rule ? rule->file : NULL,
                                  .line = rule ? rule->line : 0,
-                                 .method = e->method[0] ? e->method : NULL};
+                                 .method = e->method[0] ? e->method : NULL,
+                                 .pid = s->pid,
+                                 .exe = s->exe};
     if (s->net.says)
         denials_network(&r->refused, &s->net, strbuf_text(&hint));
 }
@@ -154,6 +160,21 @@ static struct seen *count_new(struct net_record *r, const struct wire_event *e)
     return s;
 }
 
+/* Now or never: a client that was refused may be gone the next moment. */
+static void look_for_asker(struct net_record *r, struct seen *s)
+{
+    const struct netrequest *q = &s->event.request;
+    struct asker found;
+    if (!r->setup.inside || !q->client_port || r->looking_us > MOST_LOOKING * 1000)
+        return;
+    const int64_t began = (int64_t)clock_us();
+    if (asker_find(r->setup.inside, q->client_port, q->client_udp, &found)) {
+        s->pid = found.pid;
+        s->exe = found.exe[0] ? arena_strdup(&r->arena, found.exe) : NULL;
+    }
+    r->looking_us += (int64_t)clock_us() - began;
+}
+
 void net_record_add(struct net_record *r, const struct wire_event *e)
 {
     struct seen *s;
@@ -173,6 +194,7 @@ void net_record_add(struct net_record *r, const struct wire_event *e)
         }
         s->event = *e;
         r->slots[at] = (uint16_t)r->seen.n;
+        look_for_asker(r, s);
     }
     s->count++;
     if (!is_refused(e))
@@ -279,8 +301,12 @@ void net_record_flush(struct net_record *r, const char **ret_problem)
         struct net_event events[MOST_WAITING];
         char addresses[MOST_WAITING][ADDRESS_TEXT_MAX];
         size_t n = 0;
-        for (; n < MOST_WAITING && r->flushed < r->seen.n; n++)
-            events[n] = event_of(r, &r->seen.v[r->flushed++]->event, addresses[n]);
+        for (; n < MOST_WAITING && r->flushed < r->seen.n; n++) {
+            const struct seen *s = r->seen.v[r->flushed++];
+            events[n] = event_of(r, &s->event, addresses[n]);
+            events[n].pid = (uint32_t)s->pid;
+            events[n].exe = s->exe;
+        }
         append(r, events, n, ret_problem);
     }
     for (size_t i = 0; i < r->beyond.n && !r->audit_lost;) {

@@ -20,9 +20,10 @@ struct telling;
 struct net_record_setup {
     const char *bawn_home; /* where the audit log is, or NULL */
     const char *profile;
-    const char *parent;      /* id of the run in the audit log, or NULL */
-    struct telling *telling; /* a collector is told as well, or NULL */
-    int status_fd;           /* or -1 */
+    const char *parent;               /* id of the run in the audit log, or NULL */
+    struct telling *telling;          /* a collector is told as well, or NULL */
+    int status_fd;                    /* or -1 */
+    const struct asker_place *inside; /* where who asks is looked for, or NULL */
 };
 
 /* NULL without memory. Strings must outlive it. */

@@ -195,7 +195,7 @@ static bool take_question(struct net_front *f, const struct wire_head *head, str
         return false;
     if (asker && (asker->unknown || asker->rule)) {
         terminal_pause();
-        asker->ask(asker->data, &e, &answer);
+        asker->ask(asker->data, &e, &f->run.inside, &answer);
         terminal_go_on();
     }
     (void)proxy_say(&f->proxy, WIRE_ANSWER, head->id, &answer, sizeof(answer));
@@ -387,7 +387,8 @@ struct run_network *net_front_run(struct net_front *f, bool summary)
                                            .profile = s->profile->name,
                                            .parent = s->net_asker ? s->net_asker->parent : NULL,
                                            .telling = s->telling,
-                                           .status_fd = s->options->status_fd};
+                                           .status_fd = s->options->status_fd,
+                                           .inside = &f->run.inside};
     if (!f->record)
         f->record = net_record_new(&setup);
     f->summary = summary;
@@ -395,6 +396,7 @@ struct run_network *net_front_run(struct net_front *f, bool summary)
                                   .n_files = f->opening.any ? ARRAY_LEN(f->opening.files) : 0,
                                   .listening = listening,
                                   .fd = -1,
+                                  .inside = {.diag = -1},
                                   .readable = readable,
                                   .ended = ended,
                                   .data = f};

@@ -13,8 +13,9 @@
 /* Who is asked about destinations. */
 struct net_asker {
     bool unknown, rule; /* as in struct netpolicy_settings */
-    /* The terminal is the caller's meanwhile. */
-    void (*ask)(void *data, const struct wire_event *e, struct wire_answer *ret);
+    /* The terminal is the caller's meanwhile. INSIDE: where the client is looked for. */
+    void (*ask)(void *data, const struct wire_event *e, const struct asker_place *inside,
+                struct wire_answer *ret);
     const char *parent; /* id of the run in the audit log */
     void *data;
 };

@@ -122,7 +122,18 @@ static const char *why_asked(struct front *f, const struct wire_event *e)
     return rule->file ? arena_printf(f->a, "%s (%s:%u)", why, rule->file, rule->line) : why;
 }
 
-static struct wire_answer put_question(struct front *f, const struct wire_event *e)
+/* "/usr/bin/curl[1234]", or NULL. */
+static const char *asker_of(struct front *f, const struct wire_event *e,
+                            const struct asker_place *inside)
+{
+    struct asker found;
+    if (!asker_find(inside, e->request.client_port, e->request.client_udp, &found))
+        return NULL;
+    return arena_printf(f->a, "%s[%d]", found.exe, (int)found.pid);
+}
+
+static struct wire_answer put_question(struct front *f, const struct wire_event *e,
+                                       const struct asker_place *inside)
 {
     const struct netrequest *q = &e->request;
     const char *reach = words_of(f->a, q), *why = why_asked(f, e);
@@ -141,6 +152,7 @@ static struct wire_answer put_question(struct front *f, const struct wire_event 
         .n_what = 1,
         .offers = 1u << ANSWER_ONCE | 1u << ANSWER_REMEMBER | 1u << ANSWER_NEVER,
         .reach = reach,
+        .asker = asker_of(f, e, inside),
     };
     if (setup_state_dir(f->s, true) && front_session(f))
         asked.offers |= 1u << ANSWER_SESSION;
@@ -159,7 +171,8 @@ static struct wire_answer put_question(struct front *f, const struct wire_event 
     return no;
 }
 
-static void ask(void *data, const struct wire_event *e, struct wire_answer *ret)
+static void ask(void *data, const struct wire_event *e, const struct asker_place *inside,
+                struct wire_answer *ret)
 {
     struct front *f = data;
     const struct netrequest *q = &e->request;
@@ -175,7 +188,7 @@ static void ask(void *data, const struct wire_event *e, struct wire_answer *ret)
                       f->audit_problem);
         *ret = no;
     } else {
-        *ret = put_question(f, e);
+        *ret = put_question(f, e, inside);
     }
 }
 

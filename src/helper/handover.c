@@ -12,7 +12,8 @@ struct head {
     uint32_t magic, n_first;
     uint16_t port;
     uint8_t n_host, n_addresses;
-    uint8_t server, kind, zero[2];
+    uint8_t server, kind;
+    uint16_t client_port;
 };
 
 int handover_send(int socket, const struct handover *h, int client, int server)
@@ -26,7 +27,8 @@ int handover_send(int socket, const struct handover *h, int client, int server)
                         .n_host = h->host.n,
                         .n_addresses = (uint8_t)h->n_addresses,
                         .server = server >= 0,
-                        .kind = (uint8_t)h->kind};
+                        .kind = (uint8_t)h->kind,
+                        .client_port = h->client_port};
     if (h->first.n > HANDOVER_FIRST_MAX || h->n_addresses > LIMIT_ADDRESSES || client < 0)
         return -EINVAL;
     memcpy(buf, &head, sizeof(head));
@@ -70,6 +72,7 @@ static int read_message(struct bytes text, size_t n_fds, struct handover *ret)
     p += head.n_host;
     h.kind = (enum handover_kind)head.kind;
     h.port = head.port;
+    h.client_port = head.client_port;
     for (; h.n_addresses < head.n_addresses; h.n_addresses++, p += sizeof(struct address)) {
         struct address *a = &h.addresses[h.n_addresses];
         memcpy(a, p, sizeof(*a));

@@ -40,6 +40,7 @@ struct handover {
     enum handover_kind kind;
     struct host host; /* as the client named it; of a relay the other proxy's */
     uint16_t port;
+    uint16_t client_port; /* of a client, in the sandbox; 0: not known */
     /* What may be dialled, more connections included: address_dial()'s. None: there is only the
      * server's descriptor (the way leads through another proxy). Never any of a relay. */
     struct address addresses[LIMIT_ADDRESSES];

@@ -373,7 +373,8 @@ void session_start(struct intercept *ic, const struct handover *h, int client, i
         return;
     }
     s->intercept = ic;
-    s->target = (struct netrequest){h->host, h->port, NET_HTTPS};
+    s->target = (struct netrequest){
+        .host = h->host, .port = h->port, .protocol = NET_HTTPS, .client_port = h->client_port};
     memcpy(s->addresses, h->addresses, sizeof(s->addresses));
     s->n_addresses = h->n_addresses;
     s->began_ms = clock_unix_ms();

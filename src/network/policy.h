@@ -111,6 +111,9 @@ struct netrequest {
     struct host host;
     uint16_t port;
     unsigned protocol; /* one NET_* bit */
+    /* Of the socket that asks, in the sandbox's network namespace. Decides nothing. */
+    uint16_t client_port; /* 0: not known */
+    bool client_udp;
 };
 
 /* Is it the same host and port? */

@@ -306,6 +306,8 @@ void wire_event_write(const struct wire_event *e, struct strbuf *out)
     pack_u8(out, e->asked);
     pack_u8(out, (uint8_t)e->request.protocol);
     pack_u16(out, e->request.port);
+    pack_u16(out, e->request.client_port);
+    pack_u8(out, e->request.client_udp);
     pack_u8(out, (uint8_t)n_path);
     strbuf_put(out, e->path, n_path);
     pack_u8(out, e->request.host.n);
@@ -333,6 +335,8 @@ int wire_event_read(struct bytes *text, const struct netrule *rules, size_t n_ru
     unsigned protocol = take_word(&t, ALL_PROTOCOLS);
     e.request.protocol = protocol;
     e.request.port = unpack_u16(&t);
+    e.request.client_port = unpack_u16(&t);
+    e.request.client_udp = take_bool(&t);
     take_printable(&t, take_word(&t, sizeof(e.path) - 1), e.path);
     take_host(&t, a->reason == NET_BAD_HOST || e.path[0], &e.request.host);
     take_visible(&t, take_word(&t, sizeof(e.method) - 1), e.method);

@@ -23,7 +23,7 @@
 #include "network/opened.h"
 #include "network/policy.h"
 
-#define WIRE_VERSION     2u
+#define WIRE_VERSION     3u
 #define WIRE_MESSAGE_MAX 32768u /* bytes of one message */
 #define WIRE_TEXT_MAX    1024u  /* bytes of a text in one */
 #define WIRE_FDS_MAX     16u

@@ -52,7 +52,7 @@ static void timed_out(struct timer *t)
     }
 }
 
-void client_accept(struct proxy *p, int fd, enum wire_listener kind)
+void client_accept(struct proxy *p, int fd, enum wire_listener kind, uint16_t port)
 {
     struct client *c = mem_zalloc(1, sizeof(*c));
     if (!c) {
@@ -66,6 +66,7 @@ void client_accept(struct proxy *p, int fd, enum wire_listener kind)
                          .next = p->clients,
                          .state = CLIENT_FIRST,
                          .listener = (uint8_t)kind,
+                         .port = port,
                          .timer = {.fire = timed_out},
                          .task = {.run = run_again}};
     tunnel_begin(&c->tunnel);
@@ -311,6 +312,7 @@ static bool given_step(struct client *c)
     struct bytes in = buffer_bytes(&c->in);
     struct handover h = {.host = c->request.host,
                          .port = c->request.port,
+                         .client_port = c->port,
                          .n_addresses = c->n_addresses,
                          .first = in};
     memcpy(h.addresses, c->addresses, sizeof(h.addresses));

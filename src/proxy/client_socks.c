@@ -72,7 +72,8 @@ static void take_request(struct client *c, const struct socks_request *q)
     c->request =
         (struct netrequest){.host = q->host,
                             .port = q->port,
-                            .protocol = q->command == SOCKS_UDP ? NET_SOCKS_UDP : NET_SOCKS_TCP};
+                            .protocol = q->command == SOCKS_UDP ? NET_SOCKS_UDP : NET_SOCKS_TCP,
+                            .client_port = c->port};
     stub_name(c->proxy, &c->request.host);
     if (q->bad_type) {
         refuse(c, SOCKS_NO_ADDRESS);

@@ -153,7 +153,7 @@ static bool is_tls_scheme(struct bytes scheme)
 /* Host and port that the request is for. */
 static enum http_problem read_target(struct client *c, const struct http_head *h)
 {
-    struct netrequest q = {.protocol = NET_HTTP};
+    struct netrequest q = {.protocol = NET_HTTP, .client_port = c->port};
     if (c->listener == LISTEN_TRANSPARENT) {
         struct host named;
         uint16_t port;

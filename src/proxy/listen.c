@@ -17,13 +17,15 @@ static void accept_some(struct task *t)
     struct listener *l = (struct listener *)(void *)((char *)t - offsetof(struct listener, task));
     struct proxy *p = l->proxy;
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        struct sockaddr_storage from = {0};
+        socklen_t n = sizeof(from);
         int on = 1, fd;
         if (p->n_clients >= p->most_clients) {
             p->accept_paused = true;
             proxy_exhausted(p, EMFILE);
             return;
         }
-        fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(l->watch.fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             p->accept_paused = p->n_clients > 0;
             proxy_exhausted(p, errno);
@@ -34,7 +36,7 @@ static void accept_some(struct task *t)
         if (fd < 0)
             continue; /* that one went away */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        client_accept(p, fd, l->kind);
+        client_accept(p, fd, l->kind, port_of(&from));
     }
     loop_again(&p->loop, &l->task);
 }

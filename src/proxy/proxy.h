@@ -287,6 +287,7 @@ struct client {
     struct client *next, *prev;
     enum client_state state;
     uint8_t listener; /* enum wire_listener */
+    uint16_t port;    /* of the client, in the sandbox */
     struct timer timer;
     struct task task;
     struct buffer in, out;  /* from and to the client */
@@ -311,7 +312,8 @@ bool listen_on(struct proxy *p, int fd, enum wire_listener kind);
 void listen_close(struct proxy *p);
 /* There is room again. */
 void listen_resume(struct proxy *p);
-void client_accept(struct proxy *p, int fd, enum wire_listener kind);
+/* PORT: the client's. */
+void client_accept(struct proxy *p, int fd, enum wire_listener kind, uint16_t port);
 void client_end(struct client *c);    /* at once */
 void client_finish(struct client *c); /* when `out` is written */
 void client_run(struct client *c);    /* goes on as far as it can */
@@ -417,6 +419,12 @@ void own_open(struct proxy *p);
 /* Before anything of the sandbox's is read. */
 int confine(struct proxy *p, struct error *err);
 
+/* It stands at the same place of both families. */
+static inline uint16_t port_of(const struct sockaddr_storage *a)
+{
+    return ntohs(((const struct sockaddr_in *)(const void *)a)->sin_port);
+}
+
 struct listener {
     struct watch watch;
     struct proxy *proxy;
@@ -441,7 +449,7 @@ struct proxy {
     struct watch launcher, addresses;
     struct events events;
     uint64_t noted[8192]; /* hashes of what was allowed and written down */
-    size_t n_noted;
+    size_t n_noted, n_hurried;
     uint64_t noted_seed;
     bool said_files, said_memory, said_upstream;
     bool events_blocked; /* the launcher's socket is full */

@@ -115,16 +115,25 @@ static const struct named *name_of_host(struct proxy *p, const struct host *h)
 
 /* ---- queries ---- */
 
-static void record(struct proxy *p, const struct host *h, const struct netanswer *a)
+/* Who sent a query. */
+struct sender {
+    uint16_t port;
+    bool udp;
+};
+
+static void record(struct proxy *p, const struct host *h, const struct netanswer *a,
+                   const struct sender *from)
 {
-    const struct netrequest q = {.host = *h, .protocol = NET_TCP};
+    const struct netrequest q = {
+        .host = *h, .protocol = NET_TCP, .client_port = from->port, .client_udp = from->udp};
     (void)proxy_record(p, &q, a, false, "");
 }
 
 enum { LATER = -2, NOTHING = -1 }; /* beside the codes of DNS */
 
 /* What to answer QUERY with. LATER: once its name has been looked up. */
-static int judge(struct proxy *p, struct bytes query, struct dns_query *q)
+static int judge(struct proxy *p, struct bytes query, const struct sender *from,
+                 struct dns_query *q)
 {
     struct netanswer a;
     int code = dns_query_parse(query, q);
@@ -133,7 +142,7 @@ static int judge(struct proxy *p, struct bytes query, struct dns_query *q)
     if (q->problem != HOST_FINE || q->host.kind != HOST_NAME)
         return DNS_REFUSED;
     if (!netpolicy_may_reach(p->policy, &q->host, &a)) {
-        record(p, &q->host, &a);
+        record(p, &q->host, &a, from);
         return DNS_REFUSED;
     }
     /* What another proxy resolves cannot be known here. */
@@ -265,7 +274,8 @@ static void udp_ready(struct watch *w, uint32_t events)
         if (n < 0)
             return;
         struct bytes query = {p->scratch, (size_t)n};
-        int code = query.n > LIMIT_DNS ? NOTHING : judge(p, query, &q);
+        const struct sender sender = {port_of(&from), true};
+        int code = query.n > LIMIT_DNS ? NOTHING : judge(p, query, &sender, &q);
         if (code == LATER) {
             if (look_up(p, query, &q, s, &from, n_from, NULL))
                 continue;
@@ -312,7 +322,8 @@ bool stub_step(struct client *c)
     if (in.n < n + 2)
         return n_read > 0;
     struct bytes query = {in.p + 2, n};
-    int code = judge(c->proxy, query, &q);
+    const struct sender sender = {c->port, false};
+    int code = judge(c->proxy, query, &sender, &q);
     timer_start(&c->proxy->loop, &c->timer, TIMER_IDLE);
     if (code == LATER && !look_up(c->proxy, query, &q, NULL, NULL, 0, c))
         code = DNS_SERVFAIL;

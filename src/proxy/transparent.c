@@ -42,15 +42,14 @@ static bool is_own(int fd, uint16_t port)
     socklen_t n = sizeof(at);
     if (getsockname(fd, (struct sockaddr *)&at, &n) < 0)
         return true;
-    /* The port stands at the same place of both. */
-    return ((const struct sockaddr_in *)(const void *)&at)->sin_port == htons(port);
+    return port_of(&at) == port;
 }
 
 bool transparent_target(struct client *c)
 {
     struct address a;
     struct netrequest *q = &c->target;
-    *q = (struct netrequest){.protocol = NET_TCP};
+    *q = (struct netrequest){.protocol = NET_TCP, .client_port = c->port};
     if (!original(c->client.watch.fd, &a, &q->port) || q->port == 0 ||
         is_own(c->client.watch.fd, q->port))
         return false;

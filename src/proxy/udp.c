@@ -150,7 +150,11 @@ static struct peer *peer_of(struct association *a, const struct netrequest *q)
 
 static void pass(struct association *a, const struct socks_request *s, struct bytes data)
 {
-    struct netrequest q = {.host = s->host, .port = s->port, .protocol = NET_SOCKS_UDP};
+    struct netrequest q = {.host = s->host,
+                           .port = s->port,
+                           .protocol = NET_SOCKS_UDP,
+                           .client_port = port_of(&a->client),
+                           .client_udp = true};
     if (s->problem != HOST_FINE || s->port == 0)
         return;
     stub_name(a->proxy, &q.host);
@@ -233,14 +237,13 @@ bool udp_listen(struct proxy *p, int fd)
     if (at.ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&at;
         in->bound.family = ADDRESS_V4;
-        in->port = ntohs(v4->sin_port);
         memcpy(in->bound.b, &v4->sin_addr, 4);
     } else {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&at;
         in->bound.family = ADDRESS_V6;
-        in->port = ntohs(v6->sin6_port);
         memcpy(in->bound.b, &v6->sin6_addr, 16);
     }
+    in->port = port_of(&at);
     if (loop_watch_level(&p->loop, &in->watch, EPOLLIN) < 0)
         return false;
     p->udp->n++;

@@ -204,6 +204,8 @@ static const struct event_field net_fields[] = {
     {"address", FIELD_TEXT, FIELD(address), false, ALWAYS, "network.peer.address"},
     {"path", FIELD_TEXT, FIELD(path), true, PAYLOAD, "network.unix_socket.path"},
     {"method", FIELD_TEXT, FIELD(method), false, ALWAYS, "http.request.method"},
+    {"pid", FIELD_LINE, FIELD(pid), false, NEVER},
+    {"exe", FIELD_TEXT, FIELD(exe), true, NEVER},
     {"rule", FIELD_TEXT, FIELD(rule), true, ALWAYS, "rule"},
     {"rule_file", FIELD_TEXT, FIELD(rule_file), false, PAYLOAD, "rule.file"},
     {"rule_line", FIELD_LINE, FIELD(rule_line), false, ALWAYS, "rule.line"},

@@ -61,6 +61,8 @@ struct net_event {
     const char *address; /* the one that decided, or NULL */
     const char *path;    /* of a Unix socket: then there is no host and no port; or NULL */
     const char *method;  /* of an HTTP request, or NULL */
+    uint32_t pid;        /* of the process that asked, on the host; 0: not known */
+    const char *exe;     /* its program, or NULL */
     enum decided_by by;
     const char *answer; /* somebody was asked: "yes", "no"; else NULL */
     const char *profile;

@@ -105,7 +105,7 @@ static void put_event(struct json *j, const struct denial *d, const char *time)
             json_kv_int(j, "line", d->net->line);
     }
     json_kv_string(j, "hint", d->hint);
-    if (!d->net) { /* who asked the proxy is not known */
+    if (!d->net || d->pid) { /* who asked the proxy is not always known */
         json_key(j, "process");
         json_object(j);
         json_kv_int(j, "pid", d->pid);
@@ -386,7 +386,7 @@ void denials_limit(struct denials *d, const char *name, const char *hint)
 
 void denials_network(struct denials *d, const struct denial_net *net, const char *hint)
 {
-    struct denial one = {.kind = DENIAL_NETWORK, .net = net};
+    struct denial one = {.kind = DENIAL_NETWORK, .net = net, .pid = net->pid};
     _cleanup_strbuf_ struct strbuf what = {0};
     if (net->path)
         strbuf_printf(&what, "%s (Unix socket, through the proxy)", net->path);
@@ -394,7 +394,7 @@ void denials_network(struct denials *d, const struct denial_net *net, const char
         strbuf_printf(&what, strchr(net->host, ':') ? "[%s]:%u (%s)" : "%s:%u (%s)", net->host,
                       net->port, net->protocol);
     if (!strbuf_failed(&what))
-        add(d, &one, what.p, hint, NULL);
+        add(d, &one, what.p, hint, net->exe);
 }
 
 void denials_take(struct denials *d, struct denials *from)

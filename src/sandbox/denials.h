@@ -22,6 +22,8 @@ struct denial_net {
     const char *rule, *file; /* the pattern and its place, or NULL */
     unsigned line;
     const char *method; /* of an HTTP request, or NULL */
+    pid_t pid;          /* of the process that asked, or 0: not known */
+    const char *exe;    /* its program, or NULL */
 };
 
 struct denial {

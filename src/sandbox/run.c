@@ -521,7 +521,7 @@ static void deadlines(struct run *r)
 static void serve(struct run *r)
 {
     enum { SIGNALS, CONTROL, PID, LISTENER, PROXY, TERMINAL };
-    const struct run_network *network = r->options->network;
+    struct run_network *network = r->options->network;
     struct pollfd p[TERMINAL + 3] = {
         {.fd = r->sigfd, .events = POLLIN},
         {.fd = r->l.control[0], .events = POLLIN},
@@ -539,8 +539,15 @@ static void serve(struct run *r)
     }
     if (r->supervisor)
         supervisor_retry(r->supervisor);
-    if (network && p[PROXY].revents)
+    if (network && p[PROXY].revents) {
+        const struct plan_net *net = &r->l.plan->net;
+        network->inside =
+            (struct asker_place){.diag = r->supervisor ? supervisor_diag(r->supervisor) : -1,
+                                 .init = r->init ? r->init : r->pid,
+                                 .proxies = {net->http_port, net->socks ? net->socks_port : 0}};
         network->readable(network->data);
+        network->inside = (struct asker_place){.diag = -1};
+    }
     if (nterm > 0)
         terminal_serve(r->terminal, p + TERMINAL, nterm);
     if (p[SIGNALS].revents) {

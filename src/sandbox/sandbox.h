@@ -5,6 +5,7 @@
 #define BAWN_SANDBOX_SANDBOX_H
 
 #include "network/wire.h"
+#include "sandbox/asker.h"
 #include "sandbox/plan.h"
 
 struct denial; /* denials.h */
@@ -34,6 +35,8 @@ struct run_network {
      * readable() sets it to -1 when the proxy is gone. */
     int fd;
     void (*readable)(void *data);
+    /* Set for that call, else nowhere: where who asks is looked for. */
+    struct asker_place inside;
     /* The command ended, the terminal is as it was: what was refused. With --log-denials it is
      * taken over; `taken` says so. May be NULL. */
     struct denials *(*ended)(void *data);

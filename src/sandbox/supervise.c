@@ -102,6 +102,11 @@ int supervisor_fd(const struct supervisor *s)
     return s->watch.listener;
 }
 
+int supervisor_diag(const struct supervisor *s)
+{
+    return s->watch.diag;
+}
+
 /* A row that the filter denies: said, then refused with the positive errno CODE. */
 static void refused_call(struct supervisor *s, struct target *t, int code, struct answer *ret)
 {

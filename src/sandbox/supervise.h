@@ -17,6 +17,8 @@ int supervisor_new(struct launch *l, int listener, int diag, struct supervisor *
 /* Handles what waits; call when LISTENER is readable. False when the listener is at its end. */
 bool supervisor_serve(struct supervisor *s);
 int supervisor_fd(const struct supervisor *s);
+/* The DIAG it was given, or -1. */
+int supervisor_diag(const struct supervisor *s);
 /* Milliseconds until supervisor_retry() wants to be called, or -1. */
 int supervisor_timeout(const struct supervisor *s);
 void supervisor_retry(struct supervisor *s);

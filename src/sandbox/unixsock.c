@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "sandbox/asker.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -222,6 +223,7 @@ int unixsock_name(int diag, int file, char *buf, size_t cap)
 /* ---- without a namespace of its own ---- */
 
 #define PROCESSES_MAX 4096
+#define THREADS_MAX   65536 /* of all of them */
 #define PATH_ROOM     80
 
 static void close_directory(DIR **d)
@@ -246,26 +248,6 @@ static bool holds(pid_t pid, const char *name)
     return false;
 }
 
-/* Appends the children of every thread of PID. */
-static size_t add_children(pid_t pid, pid_t *list, size_t n, size_t max)
-{
-    char path[PATH_ROOM];
-    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-    _cleanup_(close_directory) DIR *d = opendir(path);
-    for (const struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] < '0' || e->d_name[0] > '9' || strlen(e->d_name) > 10)
-            continue;
-        (void)snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, e->d_name);
-        FILE *f = fopen(path, "re");
-        int child;
-        while (f && n < max && fscanf(f, "%d", &child) == 1)
-            list[n++] = child;
-        if (f)
-            (void)fclose(f);
-    }
-    return n;
-}
-
 int unixsock_is_held_below(int diag, int file, pid_t top)
 {
     struct search s = {0};
@@ -277,12 +259,12 @@ int unixsock_is_held_below(int diag, int file, pid_t top)
     _cleanup_free_ pid_t *list = mem_zalloc(PROCESSES_MAX, sizeof(*list));
     if (!list)
         return -ENOMEM;
-    size_t n = 1;
+    size_t n = 1, left = THREADS_MAX;
     list[0] = top;
     for (size_t i = 0; i < n; i++) {
         if (i && holds(list[i], name)) /* `top` is bawn's own */
             return 1;
-        n = add_children(list[i], list, n, PROCESSES_MAX);
+        n = children_of(list[i], list, n, PROCESSES_MAX, &left);
     }
     return 0;
 }

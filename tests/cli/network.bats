@@ -258,6 +258,7 @@ EOT
     run ask once once -- sh -c 'curl -s http://a.test/; curl -s http://a.test/'
     assert_contains "asked a.test:80 (http): once session remember no abort never"
     [ "$(grep -c "^asked" <<<"$output")" = 2 ] || bawn_fail "asked twice"
+    refute_contains "which is no process"
     assert_contains '"reason":"dns_'
     run ask session -- sh -c 'curl -s http://a.test/; curl -s http://a.test/'
     assert_contains "left 0"
@@ -329,7 +330,7 @@ EOT
     # What it writes while the question stands comes after the answer; its terminal is raw again.
     run as_user "${PY:-/usr/bin/python3}" "$BATS_TEST_DIRNAME/pty.py" --size 24x100 \
         --expect begin --expect "may the running command reach this?" --expect "reach | a.test:80 (http)" \
-        --expect "Your key" --sleep 0.3 --send n --expect answered_no --expect "again:" --tty raw --send 'x\n' --expect "got x" -- \
+        --expect "asks | /" --expect "/curl[" --expect "Your key" --sleep 0.3 --send n --expect answered_no --expect "again:" --tty raw --send 'x\n' --expect "got x" -- \
         "$BAWN" run -- sh -c 'echo begin; curl -s http://a.test/; curl -s http://a.test/ >/dev/null; printf again:; read -r l; echo "got $l"'
     assert_status 0
     assert_contains "[tty cooked]"

@@ -6,6 +6,7 @@ asked, what the command printed, and how many questions were left without an ans
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ left = 0
 for line in stream:
     question = json.loads(line)
     print(f"asked {question.get('reach')}: {' '.join(question['choices'])}", flush=True)
+    if not re.fullmatch(r"/\S+\[[1-9][0-9]*\]", question.get("asker") or ""):
+        print(f"by {question.get('asker')!r}, which is no process", flush=True)
     if answers:
         decision = answers.pop(0)
     else:

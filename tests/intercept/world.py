@@ -15,7 +15,8 @@ import threading
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 HEAD = "=HHIQQ"
-WIRE_VERSION = 2
+WIRE_VERSION = 3
+CLIENT_PORT = 54321  # of every client that is handed over, as far as is said
 START, LISTEN, READY, FAILED, NOTE, EVENTS, ASK, ANSWER, FINISH = range(1, 10)
 SEALS = 1 | 2 | 4 | 8
 DECISIONS = ("none", "allow", "ask", "deny")
@@ -83,10 +84,10 @@ def secrets(credentials):
 class Event:
     def __init__(self, data):
         # The path, of a Unix socket, is empty here.
-        fixed = "=QQBBBIBH17sBBBHBB"
-        (self.time, self.lasted, self.failed, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, path, n) = \
-            struct.unpack_from(fixed, data)
-        assert path == 0
+        fixed = "=QQBBBIBH17sBBBHHBBB"
+        (self.time, self.lasted, self.failed, decision, reason, self.rule, _, _, _, _, _, self.protocol, self.port, client,
+         udp, path, n) = struct.unpack_from(fixed, data)
+        assert (client, udp, path) == (CLIENT_PORT, 0, 0)
         at = struct.calcsize(fixed)
         self.decision, self.reason = DECISIONS[decision], REASONS[reason]
         self.host = data[at:at + n].decode()
@@ -176,7 +177,8 @@ class Intercept:
 
     def pack(self, host, port, server, first=b"", addresses=None):
         addresses = [socket.inet_aton("127.0.0.1")] if addresses is None and self.addresses else addresses or []
-        out = struct.pack("=IIHBBB3x", 0x6F687762, len(first), port, len(host), len(addresses), server is not None)
+        out = struct.pack("=IIHBBBxH", 0x6F687762, len(first), port, len(host), len(addresses), server is not None,
+                          CLIENT_PORT)
         out += host.encode() + b"".join(struct.pack("=B16s", 4, a) for a in addresses)
         return out + first
 

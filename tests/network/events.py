@@ -697,6 +697,34 @@ def recorded(s):
     need("secret" not in text, f"more than host and port is kept: {text[-600:]!r}")
 
 
+ASKER = """
+import os, socket, sys, time, urllib.parse
+p = urllib.parse.urlsplit(os.environ["HTTP_PROXY"])
+for to in sys.argv[1:]:
+    s = socket.create_connection((p.hostname, p.port))
+    s.sendall(f"CONNECT {to} HTTP/1.1\\r\\nHost: {to}\\r\\n\\r\\n".encode())
+    print(s.recv(4096).split(b" ")[1].decode())
+    time.sleep(0.5)
+"""
+
+
+@case
+def who_asked(s):
+    """Process and program stand beside what was decided, of one that is still there."""
+    refused, allowed = "asked-for.test:444", "www.example.com:443"
+    r = s.run(["/usr/bin/python3", "-c", ASKER, refused, allowed])
+    need(r.text == "403\n200\n", "what the proxy said", r)
+    told = [e for e in map(json.loads, audit_lines(s)) if e.get("pid")]
+    for place in refused, allowed:
+        host = place.split(":")[0]
+        one = [e for e in told if e.get("host") == host and os.path.basename(e["exe"]).startswith("python3")]
+        need(one, f"{place} is not recorded with who asked: {told}", r)
+        need(one[-1]["pid"] > 1, f"{one[-1]}")
+    r = subprocess.run([s.bawn_program, "denials"], env=s.environ(), cwd=s.w, capture_output=True, **s.as_user())
+    said = [line for line in r.stdout.decode().splitlines() if "asked-for.test:444" in line]
+    need(said and re.search(r" by /\S*python3\S*\[[0-9]+\]$", said[-1]), f"`bawn denials`: {said}")
+
+
 @case
 def unknown_key(s):
     r = s.run("echo ran", opts=["-c", "permissions.net.network.domain={}"])

@@ -7,12 +7,19 @@
 #include "cli/telling.h"
 
 #include "base/fd.h"
+#include "sandbox/asker.h"
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -310,6 +317,130 @@ static void test_no_log(void **state)
     net_record_free(r);
 }
 
+/* A child that has a socket of FAMILY and TYPE, connected to LISTENER where it is of TCP, and
+ * others that are not it. */
+static pid_t holder(int family, int type, int listener, uint16_t *ret_port)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr *at = family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
+    socklen_t n = family == AF_INET ? sizeof(v4) : sizeof(v6);
+    _cleanup_fd_ int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    if (type == SOCK_STREAM) {
+        assert_int_equal(getsockname(listener, at, &n), 0);
+        assert_int_equal(connect(fd, at, n), 0);
+    } else {
+        assert_int_equal(bind(fd, at, n), 0);
+    }
+    assert_int_equal(getsockname(fd, at, &n), 0);
+    *ret_port = ntohs(family == AF_INET ? v4.sin_port : v6.sin6_port);
+    int ready[2];
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
+        if (write(ready[1], &c, 1) == 1)
+            (void)pause();
+        _exit(0);
+    }
+    char c = 0;
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    fd_close(ready[0]);
+    fd_close(ready[1]);
+    return pid;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_in6 at; /* the port stands at the same place of both */
+    socklen_t n = sizeof(at);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    return ntohs(at.sin6_port);
+}
+
+static int listener_of(int family)
+{
+    const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    const struct sockaddr_in v4 = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(family == AF_INET ? bind(fd, (const struct sockaddr *)&v4, sizeof(v4))
+                                       : bind(fd, (const struct sockaddr *)&v6, sizeof(v6)),
+                     0);
+    assert_int_equal(listen(fd, 5), 0);
+    return fd;
+}
+
+static void end_holder(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_who_asks(void **state)
+{
+    (void)state;
+    static const struct {
+        int family, type;
+    } rows[] = {{AF_INET, SOCK_STREAM}, {AF_INET, SOCK_DGRAM}, {AF_INET6, SOCK_STREAM}};
+    const char *problem;
+    char self[PATH_MAX], want[PATH_MAX + 64];
+    _cleanup_fd_ int diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    ssize_t n_self = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    assert_true(n_self > 0);
+    self[n_self] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct asker found = {0};
+        uint16_t port;
+        _cleanup_fd_ int listener = listener_of(rows[i].family);
+        const pid_t pid = holder(rows[i].family, rows[i].type, listener, &port);
+        const uint16_t at_port = port_of(listener);
+        const bool udp = rows[i].type == SOCK_DGRAM;
+        const struct asker_place here = {diag, getpid(), {0}}, child = {diag, pid, {0}},
+                                 none = {diag, 0, {0}}, blind = {-1, getpid(), {0}},
+                                 proxy = {diag, getpid(), {1, at_port}};
+        assert_true(asker_find(&here, port, udp, &found));
+        assert_int_equal(found.pid, pid);
+        assert_string_equal(found.exe, self);
+        found.pid = 0;
+        assert_true(asker_find(&proxy, port, udp, &found));
+        assert_int_equal(found.pid, pid);
+        assert_false(asker_find(&here, port, !udp, &found));
+        assert_false(asker_find(&child, port, udp, &found)); /* the top is bawn's own */
+        assert_false(asker_find(&here, 0, udp, &found));
+        assert_false(asker_find(&none, port, udp, &found));
+        assert_false(asker_find(&blind, port, udp, &found));
+
+        /* The first of a place is looked for; who is not there any more is not known. */
+        const struct net_record_setup setup = {.bawn_home = home, .status_fd = -1, .inside = &here};
+        struct net_record *r = net_record_new(&setup);
+        struct wire_event no = event("evil.test", &deny, NET_DENIED);
+        struct wire_event late = event("late.evil.test", &deny, NET_DENIED);
+        no.request.client_port = late.request.client_port = port;
+        no.request.client_udp = late.request.client_udp = udp;
+        net_record_add(r, &no);
+        end_holder(pid);
+        assert_false(asker_find(&here, port, udp, &found));
+        net_record_add(r, &no);
+        net_record_add(r, &late);
+        net_record_finish(r, &problem);
+        assert_null(problem);
+        const struct denials *d = net_record_refused(r);
+        assert_int_equal(d->list.n, 2);
+        assert_int_equal(d->list.v[0].pid, pid);
+        assert_string_equal(d->list.v[0].exe, self);
+        assert_int_equal(d->list.v[1].pid, 0);
+        struct lines l = {0};
+        (void)snprintf(want, sizeof(want), "\"pid\":%d,\"exe\":\"%s\"", (int)pid, self);
+        assert_non_null(strstr(log_text(&l), want));
+        strbuf_release(&l.text);
+        net_record_free(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounded, make_home, remove_home),
         cmocka_unit_test_setup_teardown(test_refusals, make_home, remove_home),
         cmocka_unit_test_setup_teardown(test_sockets, make_home, remove_home),
+        cmocka_unit_test_setup_teardown(test_who_asks, make_home, remove_home),
         cmocka_unit_test(test_no_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

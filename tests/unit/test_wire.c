@@ -228,6 +228,8 @@ static void assert_event(const struct wire_event *a, const struct wire_event *b)
     assert_int_equal(a->failed, b->failed);
     assert_int_equal(a->request.port, b->request.port);
     assert_int_equal(a->request.protocol, b->request.protocol);
+    assert_int_equal(a->request.client_port, b->request.client_port);
+    assert_int_equal(a->request.client_udp, b->request.client_udp);
     assert_int_equal(a->request.host.kind, b->request.host.kind);
     assert_int_equal(a->request.host.n, b->request.host.n);
     assert_string_equal(a->request.host.name, b->request.host.name);
@@ -265,6 +267,8 @@ static size_t some_events(struct wire_event ret[6])
         (struct netanswer){NET_ASK, NET_PROMPT, .rule = &numbered[2], .range = &address_ranges[0]};
     ret[3] = event("x.test", NET_SOCKS_UDP, "");
     ret[3].request.host = (struct host){.n = 3, .name = "a%b"};
+    ret[3].request.client_port = 65535;
+    ret[3].request.client_udp = true;
     ret[3].answer = (struct netanswer){NET_DENY, NET_BAD_HOST};
     ret[4] = (struct wire_event){.time_ms = 9,
                                  .request.protocol = NET_HTTP,
