@@ -494,10 +494,10 @@ for name, want in [
     if want:
         Row("dns-" + name, "http", ask(f"{name}.example.com"), want)
 Row("dns-granted-address", "http", ask("granted.example.com:8080"), first(200, 403))
-Row("dns-rebind-later", "http", [ask("rebind.example.com"), REST, ("again",), ask("rebind.example.com"), REST, ("again",),
-                                 ask("rebind.example.com"), REST], lambda g: None if not re.search(rb'"address": "127', g.all) else "rebound")
-Row("dns-rebind-tunnel", "http", [connect("rebind-private.example.com:7007"), ("until", r"\r\n\r\n|}"), ("again",),
-                                  connect("rebind-private.example.com:7007"), ("until", r"\r\n\r\n|}")], alive)
+Row("dns-rebind-later", "http", [ask("rebind-later.example.com"), REST, ("again",), ask("rebind-later.example.com"), REST, ("again",),
+                                 ask("rebind-later.example.com"), REST], lambda g: None if not re.search(rb'"address": "127', g.all) else "rebound")
+Row("dns-rebind-tunnel", "http", [connect("rebind-tunnel.example.com:7007"), ("until", r"\r\n\r\n|}"), ("again",),
+                                  connect("rebind-tunnel.example.com:7007"), ("until", r"\r\n\r\n|}")], alive)
 
 # ---- names that nobody allowed are not looked up (see run_invariants) ----------------------------------------------
 

@@ -73,8 +73,9 @@ ZONE = {
         "badexample.com", "example.comm", "notexample.org")},
     # what a resolver may say
     "chain.example.com": plain(WEB, via=["c1.example.net", "c2.example.net", "c3.example.net"]),
-    "rebind.example.com": [Answer(WEB), Answer("127.0.0.1")],
-    "rebind-private.example.com": [Answer(WEB), Answer(PRIVATE)],
+    # the rows of these run at the same time: each has its own
+    **{f"{n}.example.com": [Answer(WEB), Answer("127.0.0.1")] for n in ("rebind", "rebind-later")},
+    **{f"{n}.example.com": [Answer(WEB), Answer(PRIVATE)] for n in ("rebind-private", "rebind-tunnel")},
     "rebind-back.example.com": [Answer("127.0.0.1"), Answer(WEB)],
     "mixed.example.com": plain(WEB, PRIVATE), "mixed-family.example.com": plain(WEB, "fd12:3456::9"),
     "mixed-loopback.example.com": plain("127.0.0.1", WEB),
