@@ -6,7 +6,7 @@ import socket
 import threading
 
 STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
-HTTP_PORT, SOCKS_PORT = 34128, 34080
+HTTP_PORT, SOCKS_PORT = 24128, 24080  # no port that a client of the host could have
 FILTERED = f"""
 [permissions.test]
 extends = ":workspace"
