@@ -171,7 +171,7 @@ static bool serve_one(struct supervisor *s)
         if (slot) {
             *slot = s->watch.pending;
         } else {
-            pending_release(&s->watch.pending);
+            pending_release(&s->watch, &s->watch.pending);
             a = (struct answer){.kind = ANSWER_ERROR, .error = -EAGAIN};
         }
     }
@@ -215,13 +215,13 @@ static void retry_connects(struct supervisor *s)
         struct pending_connect *p = &s->pending.v[i];
         struct answer a = {.kind = ANSWER_SENT};
         if (sys_ioctl(s->watch.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0)
-            watch_connect_again(p, &a);
+            watch_connect_again(&s->watch, p, &a);
         if (a.kind == ANSWER_LATER) {
             s->next_retry = i + 1;
             continue;
         }
         reply(s, p->id, &a);
-        pending_release(p);
+        pending_release(&s->watch, p);
         s->pending.v[i] = s->pending.v[--s->pending.n];
     }
 }
@@ -262,8 +262,9 @@ void supervisor_free(struct supervisor *s)
     fd_close(s->watch.listener);
     fd_close(s->watch.diag);
     vec_foreach (p, &s->pending)
-        pending_release(p);
+        pending_release(&s->watch, p);
     vec_release(&s->pending);
+    closer_end(&s->watch.closer);
     denials_release(&s->denials);
     mem_free(s->req);
     mem_free(s->resp);

@@ -6,6 +6,7 @@
 
 #include "base/vec.h"
 #include "sandbox/backend.h"
+#include "sandbox/closer.h"
 #include "sandbox/denials.h"
 #include "sandbox/target.h"
 
@@ -38,6 +39,7 @@ struct watch {
     int listener, diag;
     struct pending_connect pending; /* filled with ANSWER_LATER; the caller takes it over */
     VEC(struct waiter) waiters;
+    struct closer closer; /* of sockets of the command */
 };
 
 /* watch_file.c: calls with paths. True when the call is one of them. */
@@ -56,7 +58,7 @@ int watch_pin_listed(struct launch *l);
 /* watch_socket.c: connect and socketpair. */
 bool watch_socket_call(struct watch *w, struct target *t, struct answer *ret);
 /* One more try; unless the answer is ANSWER_LATER again, P's descriptors are closed after it. */
-void watch_connect_again(struct pending_connect *p, struct answer *ret);
-void pending_release(struct pending_connect *p);
+void watch_connect_again(struct watch *w, struct pending_connect *p, struct answer *ret);
+void pending_release(struct watch *w, struct pending_connect *p);
 
 #endif

@@ -316,7 +316,14 @@ static void open_descriptor(struct watch *w, struct target *t, int number,
 {
     static const char deleted[] = " (deleted)";
     char link[64], path[PATH_MAX];
-    _cleanup_fd_ int fd = target_getfd(t, number);
+    struct stat st;
+    int copy = target_getfd(t, number);
+    if (copy >= 0 && fstat(copy, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        *ret = (struct answer){.kind = ANSWER_ERROR, .error = -ENXIO}; /* as the kernel says */
+        closer_close(&w->closer, copy);
+        return;
+    }
+    _cleanup_fd_ int fd = copy;
     *ret = (struct answer){.kind = ANSWER_ERROR, .error = fd == -EBADF ? -ENOENT : fd};
     if (fd < 0)
         return;
@@ -326,7 +333,6 @@ static void open_descriptor(struct watch *w, struct target *t, int number,
     if (n < 0)
         return;
     path[n] = '\0';
-    struct stat st;
     if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
         return; /* the other names of a directory do as well */
     if (path[0] == '/') {

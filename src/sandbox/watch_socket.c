@@ -36,9 +36,9 @@ static const char *rule_text(const struct plan *plan)
     return plan->network == NETWORK_FILTERED ? "the network is filtered" : "the network is off";
 }
 
-void pending_release(struct pending_connect *p)
+void pending_release(struct watch *w, struct pending_connect *p)
 {
-    fd_close(p->sock);
+    closer_close(&w->closer, p->sock);
     fd_close(p->file);
     p->sock = p->file = -1;
 }
@@ -89,14 +89,14 @@ static void first_connect(struct watch *w, int *sock, int *file, const void *add
     memcpy(w->pending.addr, addr, n);
 }
 
-void watch_connect_again(struct pending_connect *p, struct answer *ret)
+void watch_connect_again(struct watch *w, struct pending_connect *p, struct answer *ret)
 {
     try_connect(p->sock, p->addr, p->addr_len, ret);
     /* The try before this one may have come through after its time was up. */
     if (ret->kind == ANSWER_ERROR && ret->error == -EISCONN)
         *ret = (struct answer){.kind = ANSWER_VALUE};
     if (ret->kind != ANSWER_LATER)
-        pending_release(p);
+        pending_release(w, p);
 }
 
 /* RULE: why, where it is not simply the network's rule. */
@@ -353,22 +353,13 @@ static void connect_unix(struct watch *w, struct target *t, int *sock, const cha
     resolved_release(&where);
 }
 
-static void do_connect(struct watch *w, struct target *t, struct answer *ret)
+/* SOCK is a copy of the caller's socket. */
+static void connect_copy(struct watch *w, struct target *t, int *sock, const char *addr,
+                         socklen_t n, struct answer *ret)
 {
-    const __u64 *args = t->req->data.args;
-    _Alignas(struct sockaddr_un) char addr[128] = {0};
-    socklen_t n = (socklen_t)args[2];
-    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EINVAL};
-    if ((int)n < (int)sizeof(sa_family_t) || n > sizeof(addr))
-        return;
-    int r = target_read(t, args[1], addr, n);
-    _cleanup_fd_ int sock = r < 0 ? r : target_getfd(t, (int)args[0]);
-    ret->error = r < 0 ? r : sock;
-    if (sock < 0)
-        return;
     int domain = 0;
     socklen_t len = sizeof(domain);
-    if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0) {
+    if (getsockopt(*sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0) {
         ret->error = -errno;
         return;
     }
@@ -381,12 +372,12 @@ static void do_connect(struct watch *w, struct target *t, struct answer *ret)
     if (domain == AF_UNIX) {
         if (family != AF_UNIX || n > sizeof(struct sockaddr_un))
             return;
-        connect_unix(w, t, &sock, addr, n, ret);
+        connect_unix(w, t, sock, addr, n, ret);
         return;
     }
     /* The sandbox's own network namespace has nothing but loopback; without one such sockets cannot
      * be made at all, and those of the host were not let in. */
-    first_connect(w, &sock, NULL, addr, n, t->req->id, ret);
+    first_connect(w, sock, NULL, addr, n, t->req->id, ret);
     if (w->denials && ret->kind == ANSWER_ERROR && ret->error == -ENETUNREACH) {
         char shown[64];
         if (family == AF_INET && n >= 8)
@@ -398,6 +389,23 @@ static void do_connect(struct watch *w, struct target *t, struct answer *ret)
         refuse(w, t, shown, NULL, ret);
         ret->error = -ENETUNREACH;
     }
+}
+
+static void do_connect(struct watch *w, struct target *t, struct answer *ret)
+{
+    const __u64 *args = t->req->data.args;
+    _Alignas(struct sockaddr_un) char addr[128] = {0};
+    socklen_t n = (socklen_t)args[2];
+    *ret = (struct answer){.kind = ANSWER_ERROR, .error = -EINVAL};
+    if ((int)n < (int)sizeof(sa_family_t) || n > sizeof(addr))
+        return;
+    int r = target_read(t, args[1], addr, n);
+    int sock = r < 0 ? r : target_getfd(t, (int)args[0]);
+    ret->error = r < 0 ? r : sock;
+    if (sock < 0)
+        return;
+    connect_copy(w, t, &sock, addr, n, ret);
+    closer_close(&w->closer, sock);
 }
 
 /* A datagram pair could be used to send to any path: it is given as a SEQPACKET pair, which keeps

@@ -134,6 +134,49 @@ time.sleep(25)
 '''
 
 
+# connects by sockets that are closed meanwhile, whose last close waits for a peer that reads nothing
+LINGERS = r'''
+import ctypes, os, resource, socket, struct, threading, time
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+libc = ctypes.CDLL(None, use_errno=True)
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+server.bind(("127.0.0.1", 0))
+server.listen(4096)
+at = struct.pack("=H", 2) + struct.pack("!H", server.getsockname()[1]) + socket.inet_aton("127.0.0.1") + bytes(8)
+kept = []
+def full():
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    s.connect(server.getsockname())
+    kept.append(server.accept()[0])
+    s.setblocking(False)
+    try:
+        while True:
+            s.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+    s.setblocking(True)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+    return s.detach()
+began = time.monotonic()
+for i in range(min(3000, most - 100)):
+    if time.monotonic() > began + 8:
+        break
+    def close(fd=full(), wait=(i % 100) * 2e-6):
+        end = time.perf_counter() + wait
+        while time.perf_counter() < end:
+            pass
+        os.close(fd)
+    fd = close.__defaults__[0]
+    threading.Thread(target=close, daemon=True).start()
+    libc.connect(fd, at, 16)
+open("ready", "w").close()
+time.sleep(25)
+'''
+
+
 def python(text):
     def before(s):
         s.put("{w}/try.py", text.encode())
@@ -241,6 +284,8 @@ ATTEMPTS = [
     A("judge-waits-for-lease", "trap '' TERM; python3 try.py", before=python(LEASE), during=terminated,
       effect=held, mode=None, config=GLOB, timeout=60),
     A("judge-waits-for-connects", "trap '' TERM; python3 try.py", before=python(CONNECTS), during=terminated,
+      effect=held, timeout=60),
+    A("judge-waits-for-linger", "trap '' TERM; python3 try.py", before=python(LINGERS), during=terminated,
       effect=held, timeout=60),
     A("judge-waits-for-fifos", "python3 try.py", before=python(FIFOS), during=helpers, mode=None, config=GLOB,
       effect=lambda s: s.data["held"] > 5 if s.inside else True),
