@@ -10,25 +10,16 @@
  * other call is handed to it unchanged. It looks before the real one acts and closes no race: it
  * makes the ordinary paths of the backend testable and is no cure to install anywhere.
  *
- * A mended one is also new enough for --bind-fd and --ro-bind-fd. Where the real one is not
- * (REAL_PINS is not defined) they are done here, in a mount namespace of their own: what a
- * descriptor holds is bound below DIR/pins, next to this program, from there the real one binds it,
- * and DIR/pins is covered where the host's root is bound.
- *
  * With RECORD (a path) it writes its arguments and its environment there, one a line, for tests of
  * what reaches bwrap.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,112 +186,6 @@ static char *name_of_fd(const char *number)
     return strdup(path);
 }
 
-#ifndef REAL_PINS
-static void must(int r, const char *what)
-{
-    if (r < 0) {
-        (void)fprintf(stderr, "bwrap: %s: %s\n", what, strerror(errno));
-        exit(1);
-    }
-}
-
-static void put(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    must(fd, path);
-    must((int)write(fd, text, strlen(text)), path);
-    (void)close(fd);
-}
-
-/* A mount namespace, and where that takes one a user namespace, with an empty DIR. */
-static void enter(const char *dir)
-{
-    const unsigned uid = geteuid(), gid = getegid();
-    int death = 0;
-    must(prctl(PR_GET_PDEATHSIG, &death), "prctl");
-    must(unshare(CLONE_NEWNS | (uid ? CLONE_NEWUSER : 0)), "unshare");
-    if (uid) {
-        char map[64];
-        put("/proc/self/setgroups", "deny");
-        (void)snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-        put("/proc/self/uid_map", map);
-        (void)snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-        put("/proc/self/gid_map", map);
-        must(prctl(PR_SET_PDEATHSIG, death), "prctl"); /* new rights took it away */
-    }
-    must(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL), "mount /");
-    must(mount("pins", dir, "tmpfs", 0, "mode=755"), dir);
-}
-
-static char *pin(const char *number, const char *dir, size_t k)
-{
-    char at[PATH_MAX + 32], from[64], *path = name_of_fd(number);
-    struct stat held, found;
-    must(fstat(atoi(number), &held), "fstat");
-    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        (void)fprintf(stderr, "bwrap: Can't find source path %s: %s\n", path, strerror(errno));
-        exit(1);
-    }
-    must(fstat(fd, &found), path);
-    if (held.st_dev != found.st_dev || held.st_ino != found.st_ino) {
-        (void)fprintf(stderr, "bwrap: Race condition binding dirfd\n");
-        exit(1);
-    }
-    (void)snprintf(at, sizeof(at), "%s/%zu", dir, k);
-    if (S_ISDIR(found.st_mode))
-        must(mkdir(at, 0700), at);
-    else
-        must(close(open(at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)), at);
-    (void)snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-    must(mount(from, at, NULL, MS_BIND | MS_REC, NULL), at);
-    (void)close(fd);
-    (void)close(atoi(number));
-    free(path);
-    return strdup(at);
-}
-
-/* The words again, with names in the place of descriptors. The command is in ARGV from REST on. */
-static void run_pinned(int argc, char **argv, int rest)
-{
-    char dir[PATH_MAX], number[32];
-    ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 8);
-    must((int)n, "/proc/self/exe");
-    dir[n] = '\0';
-    (void)strcpy(strrchr(dir, '/') + 1, "pins");
-    enter(dir);
-    int fd = memfd_create("args", 0);
-    must(fd, "memfd_create");
-    FILE *f = fdopen(dup(fd), "we");
-    for (size_t i = 0; i < n_words; i++) {
-        bool is_fd = i + 2 < n_words && takes_fd(words[i]);
-        const char *from = is_fd ? pin(words[i + 1], dir, i) : NULL;
-        if (is_fd)
-            (void)fprintf(f, "%s%c%s%c%s%c", words[i][2] == 'r' ? "--ro-bind" : "--bind", 0, from,
-                          0, words[i + 2], 0);
-        else
-            (void)fprintf(f, "%s%c", words[i], 0);
-        if (is_fd)
-            i += 2;
-        else if (i >= 2 && strcmp(words[i], "/") == 0 && strcmp(words[i - 1], "/") == 0)
-            (void)fprintf(f, "--perms%c0000%c--tmpfs%c%s%c--remount-ro%c%s%c", 0, 0, 0, dir, 0, 0,
-                          dir, 0);
-    }
-    must(fclose(f), "args");
-    must((int)lseek(fd, 0, SEEK_SET), "args");
-    (void)snprintf(number, sizeof(number), "%d", fd);
-    char bwrap[] = "bwrap", option[] = "--args";
-    char **to = calloc((size_t)(argc - rest) + 4, sizeof(*to));
-    size_t k = 0;
-    to[k++] = bwrap;
-    to[k++] = option;
-    to[k++] = number;
-    for (int i = rest; i < argc; i++)
-        to[k++] = argv[i];
-    (void)execv(REAL_BWRAP, to);
-}
-#endif
-
 #ifdef RECORD
 static void record(void)
 {
@@ -317,16 +202,13 @@ static void record(void)
 
 int main(int argc, char **argv)
 {
-    int rest = argc; /* where the command begins */
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--args") == 0 && i + 1 < argc) {
             add_from(argv[++i]);
             continue;
         }
-        if (strcmp(argv[i], "--") == 0) {
-            rest = i;
+        if (strcmp(argv[i], "--") == 0)
             break;
-        }
         add(argv[i]);
     }
 #ifdef RECORD
@@ -348,16 +230,6 @@ int main(int argc, char **argv)
             i = at;
             break;
         }
-    (void)rest;
-#ifndef REAL_PINS
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        (void)printf("    --bind-fd FD DEST\n    --ro-bind-fd FD DEST\n"), (void)fflush(stdout);
-    for (size_t i = 0; i < n_words; i++)
-        if (takes_fd(words[i])) {
-            run_pinned(argc, argv, rest);
-            break;
-        }
-#endif
     (void)execv(REAL_BWRAP, argv);
     (void)fprintf(stderr, "bwrap: cannot execute %s: %s\n", REAL_BWRAP, strerror(errno));
     return 1;
